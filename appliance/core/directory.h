@@ -1,0 +1,38 @@
+/* directory: who may come in: users and their keys, looked up in memory by any worker.
+ *
+ * Floor 1. One credential serves SIP Digest and TURN: HA1 = H(name:realm:password) (RFC 7616 3.4.2) is the
+ * long-term key of RFC 8489 9.2.2. Read when a request carries credentials, never on a media packet, so
+ * sharded read-write locks are cheap enough. Loaded from the store at start; changes are written through.
+ * Any thread. */
+#pragma once
+#include "appliance/base/bytes.h"
+#include <stdbool.h>
+
+struct store;
+struct directory;
+
+#define DIRECTORY_NAME_MAX 128
+
+struct user_key {
+    uint8_t md5[16];
+    uint8_t sha256[32];
+    bool enabled;
+};
+
+struct directory *directory_create(void);
+void directory_destroy(struct directory *d);
+int directory_load(struct directory *d, struct store *s); /* all users; blocks. Count of users or -errno */
+
+/* False when there is no such user. Copies the keys out; wipe them (OPENSSL_cleanse) after use. */
+bool directory_find(struct directory *d, struct bytes realm, struct bytes name, struct user_key *out);
+size_t directory_count(const struct directory *d);
+
+/* Put in memory and written to the store (blocks until committed; not on a traffic worker). 0 or -errno. */
+int directory_put(struct directory *d, struct store *s, struct bytes realm, struct bytes name,
+                  const struct user_key *key, int64_t wall);
+int directory_remove(struct directory *d, struct store *s, struct bytes realm, struct bytes name); /* -ENOENT */
+typedef void directory_each(void *arg, struct bytes realm, struct bytes name, bool enabled);
+void directory_walk(struct directory *d, directory_each *each, void *arg);
+
+/* HA1 of both kinds from a password. 0 or -EINVAL (empty, too long, ':' in name, control bytes). */
+int user_key_derive(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out);

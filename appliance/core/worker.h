@@ -1,0 +1,91 @@
+/* worker: a thread with a libev loop, and all that lives and dies on it.
+ *
+ * Floor 1. The law: nothing moves. What a worker made (connection, allocation, transaction) is touched by
+ * that worker alone; others hold a `struct ref` and post letters. So there are no locks on any packet.
+ * A worker turn: epoll, callbacks, due timers, letters, then the end-of-turn hooks (flush, reap).
+ * All functions run on the worker's own thread unless they say "any thread". */
+#pragma once
+#include "appliance/base/log.h"
+#include "appliance/base/random.h"
+#include "appliance/core/letter.h"
+#include "appliance/core/timer.h"
+#include <ev.h>
+#include <pthread.h>
+
+struct config;
+struct directory;
+struct store;
+struct gateway;
+struct token_box;
+
+#define WORKER_MAX     64
+#define WORKER_ROOMS   16
+#define WORKER_SCRATCH (256 * 1024)
+
+/* Called once at the end of each turn (ev_prepare), in order of registration. */
+struct turn_hook {
+    struct list link;
+    void (*at_end)(struct worker *w, struct turn_hook *h);
+};
+
+struct worker {
+    uint16_t id; /* 0 .. gateway->n_workers-1 carry traffic; n_workers is management */
+    bool management;
+    struct gateway *gw;
+    struct ev_loop *loop; /* NULL in tests with virtual time */
+    uint64_t now;         /* monotonic ms; moves once a turn */
+    int64_t wall;         /* seconds since 1970; moves once a turn */
+    struct timers timers;
+    struct inbox inbox;
+    struct log log;
+    struct hash_key hash_key; /* of this worker's tables */
+    struct token_box *tokens;
+    const struct config *config; /* this worker's view; swapped between turns on reload */
+    _Atomic uint64_t *stats;     /* this worker's counters, see stats.h */
+    uint8_t *scratch;            /* WORKER_SCRATCH bytes: valid within one callback only */
+    struct {
+        const void *key;
+        void *state;
+    } rooms[WORKER_ROOMS];
+    struct list turn_hooks;
+
+    pthread_t thread;
+    ev_async bell;
+    ev_timer tick;
+    ev_prepare prepare;
+    ev_check check;
+    bool running;
+};
+
+/* Everything the workers share; made by boot before they start, freed after they ended. */
+struct gateway {
+    unsigned n_workers; /* that carry traffic; workers[n_workers] is management */
+    struct worker *workers[WORKER_MAX + 1];
+    struct store *store;
+    struct directory *directory;
+    struct stats *stats;
+    uint32_t node; /* this node's number in sealed identifiers */
+    int64_t started; /* wall seconds */
+    void *roof; /* boot's own state */
+};
+
+/* In memory only: no thread, no loop. For boot, and for tests (which set w->now themselves). */
+struct worker *worker_create(struct gateway *gw, uint16_t id);
+void worker_destroy(struct worker *w);
+
+/* Starts the thread and its loop; `begin` runs on the thread first (its failure, 0 or -errno, is returned
+ * here and the thread is gone), `end` last. Any thread. */
+int worker_start(struct worker *w, int (*begin)(struct worker *w), void (*end)(struct worker *w));
+/* Asks the loop to end after the current turn and joins the thread. Not from the worker itself. */
+void worker_stop(struct worker *w);
+
+/* Gives the letter away; the worker opens it in its next turn. Any thread. */
+void worker_post(struct worker *to, struct letter *l);
+/* Tests without a loop: opens what is in the box, fires what is due at w->now, runs the end-of-turn hooks. */
+void worker_turn(struct worker *w);
+
+void worker_hook_turn(struct worker *w, struct turn_hook *h); /* list_remove(&h->link) ends it */
+
+/* A room's state on this worker; the key is the address of something const of that room. */
+void *worker_room(const struct worker *w, const void *key);           /* NULL when none */
+int worker_set_room(struct worker *w, const void *key, void *state); /* NULL state removes; 0 or -ENOSPC */
