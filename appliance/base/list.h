@@ -7,12 +7,21 @@ struct list {
     struct list *next, *prev;
 };
 
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-static inline void list_init(struct list *l) { l->next = l->prev = l; }
-static inline bool list_empty(const struct list *l) { return l->next == l; }
+static inline void list_init(struct list *l)
+{
+    l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+    return l->next == l;
+}
 /* A link that was list_init'ed or removed is "off"; anything else hangs in some list. */
-static inline bool list_linked(const struct list *l) { return l->next != NULL && l->next != l; }
+static inline bool list_linked(const struct list *l)
+{
+    return l->next != NULL && l->next != l;
+}
 
 static inline void list_insert_after(struct list *where, struct list *item)
 {
@@ -21,8 +30,14 @@ static inline void list_insert_after(struct list *where, struct list *item)
     where->next->prev = item;
     where->next = item;
 }
-static inline void list_push_front(struct list *l, struct list *item) { list_insert_after(l, item); }
-static inline void list_push_back(struct list *l, struct list *item) { list_insert_after(l->prev, item); }
+static inline void list_push_front(struct list *l, struct list *item)
+{
+    list_insert_after(l, item);
+}
+static inline void list_push_back(struct list *l, struct list *item)
+{
+    list_insert_after(l->prev, item);
+}
 
 /* Safe on a link that is off; leaves it off. */
 static inline void list_remove(struct list *item)
@@ -45,5 +60,6 @@ static inline struct list *list_pop_front(struct list *l)
 
 #define list_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* The body may remove `it`. */
-#define list_each_safe(it, head)                                                                                       \
-    for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+#define list_each_safe(it, head)                                                                             \
+    for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                                \
+         it = it##_next, it##_next = it->next)

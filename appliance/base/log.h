@@ -31,9 +31,13 @@ struct log_field {
 #define F_INT(k, v)   ((struct log_field){.key = (k), .kind = LOG_F_INT, .i = (v)})
 #define F_UINT(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_UINT, .u = (v)})
 #define F_ADDR(k, v)  ((struct log_field){.key = (k), .kind = LOG_F_ADDR, .addr = (v)})
-#define F_ERRNO(e)    ((struct log_field){.key = "error", .kind = LOG_F_ERRNO, .err = (e)}) /* 0 or -errno or errno */
+#define F_ERRNO(e)                                                                                           \
+    ((struct log_field){.key = "error", .kind = LOG_F_ERRNO, .err = (e)}) /* 0 or -errno or errno */
 
 #define LOG_RATE_SLOTS 64
+#define LOG_BURST      50   /* what log_init sets */
+#define LOG_LINE_MAX   2048 /* with its newline: under PIPE_BUF, so that lines of several threads never mix */
+#define LOG_VALUE_MAX  512  /* one value; what is longer ends in "..." and the line says cut */
 
 struct log {
     int fd;
@@ -46,19 +50,21 @@ struct log {
         int64_t second;
         unsigned count, held;
     } rate[LOG_RATE_SLOTS];
-    uint64_t dropped; /* held back in all */
+    uint64_t dropped; /* held back, or refused by the descriptor, in all */
 };
 
+/* burst becomes LOG_BURST; set another afterwards. */
 void log_init(struct log *log, int fd, enum log_level level, enum log_format format, const char *thread);
 /* event must be a string literal or live as long as the log. */
-void log_event(struct log *log, enum log_level level, const char *event, const struct log_field *fields, size_t n);
+void log_event(struct log *log, enum log_level level, const char *event, const struct log_field *fields,
+               size_t n);
 
-#define log_at(log, lvl, event, ...)                                                                                   \
-    do {                                                                                                               \
-        if ((lvl) >= (log)->level)                                                                                     \
-            log_event((log), (lvl), (event), (const struct log_field[]){F_STR(NULL, NULL), ##__VA_ARGS__},             \
-                      sizeof((const struct log_field[]){F_STR(NULL, NULL), ##__VA_ARGS__}) /                           \
-                          sizeof(struct log_field));                                                                   \
+#define log_at(log, lvl, event, ...)                                                                         \
+    do {                                                                                                     \
+        if ((lvl) >= (log)->level)                                                                           \
+            log_event((log), (lvl), (event), (const struct log_field[]){F_STR(NULL, NULL), ##__VA_ARGS__},   \
+                      sizeof((const struct log_field[]){F_STR(NULL, NULL), ##__VA_ARGS__}) /                 \
+                          sizeof(struct log_field));                                                         \
     } while (0)
 /* Fields whose key is NULL are skipped, which is how the macros allow "no field". */
 #define log_debug(log, event, ...) log_at(log, LOG_DEBUG, event, ##__VA_ARGS__)
@@ -66,4 +72,5 @@ void log_event(struct log *log, enum log_level level, const char *event, const s
 #define log_warn(log, event, ...)  log_at(log, LOG_WARN, event, ##__VA_ARGS__)
 #define log_error(log, event, ...) log_at(log, LOG_ERROR, event, ##__VA_ARGS__)
 
+/* "debug", "info", "warn", "error", in any case. */
 bool log_level_parse(const char *text, enum log_level *out);

@@ -15,7 +15,10 @@ struct ref {
 };
 
 #define REF_NONE ((struct ref){0, 0, 0})
-static inline bool ref_is_none(struct ref r) { return r.gen == 0; }
+static inline bool ref_is_none(struct ref r)
+{
+    return r.gen == 0;
+}
 static inline bool ref_eq(struct ref a, struct ref b)
 {
     return a.worker == b.worker && a.gen == b.gen && a.slot == b.slot;
@@ -36,9 +39,11 @@ struct slots {
 int slots_init(struct slots *s, size_t item_size, uint32_t max, uint16_t worker);
 void slots_fini(struct slots *s); /* frees the memory of all items, live ones too */
 
-void *slots_take(struct slots *s);               /* zeroed item, or NULL: full or out of memory */
-void slots_give(struct slots *s, void *item);    /* its refs find NULL from now on; NULL is fine */
+void *slots_take(struct slots *s);            /* zeroed item, or NULL: full or out of memory */
+void slots_give(struct slots *s, void *item); /* its refs find NULL from now on; NULL is fine */
 struct ref slots_ref(const struct slots *s, const void *item);
-void *slots_get(const struct slots *s, struct ref r); /* NULL when dead or never was; worker is not looked at */
-/* Live items in slot order: pass NULL first. The item may be given back before the next call. */
+void *slots_get(const struct slots *s,
+                struct ref r); /* NULL when dead or never was; worker is not looked at */
+/* Live items in slot order, NULL after the last; *cursor starts at 0. The item may be given back before the
+ * next call. */
 void *slots_next(const struct slots *s, uint32_t *cursor);

@@ -7,15 +7,15 @@
 #pragma once
 #include "appliance/base/bytes.h"
 
-#define TOKEN_KEY_BYTES   32
-#define TOKEN_PLAIN_MAX   96
-#define TOKEN_OVERHEAD    (1 + 12 + 16) /* key id, nonce, tag */
-#define TOKEN_TEXT_MAX    (((TOKEN_PLAIN_MAX + TOKEN_OVERHEAD) * 4 + 2) / 3 + 1)
+#define TOKEN_KEY_BYTES 32
+#define TOKEN_PLAIN_MAX 96
+#define TOKEN_OVERHEAD  (1 + 12 + 16) /* key id, nonce, tag */
+#define TOKEN_TEXT_MAX  (((TOKEN_PLAIN_MAX + TOKEN_OVERHEAD) * 4 + 2) / 3 + 1)
 
 enum token_purpose {
-    TOKEN_FLOW = 1,  /* RFC 5626 flow token in Path and Record-Route */
-    TOKEN_NONCE = 2, /* STUN and Digest nonces */
-    TOKEN_TICKET = 3, /* RFC 8016 MOBILITY-TICKET */
+    TOKEN_FLOW = 1,        /* RFC 5626 flow token in Path and Record-Route */
+    TOKEN_NONCE = 2,       /* STUN and Digest nonces */
+    TOKEN_TICKET = 3,      /* RFC 8016 MOBILITY-TICKET */
     TOKEN_RESERVATION = 4, /* RFC 8656 RESERVATION-TOKEN */
 };
 
@@ -30,10 +30,14 @@ struct token_box *token_box_create(const struct token_key *current, const struct
 void token_box_destroy(struct token_box *box);
 
 /* Binary: returns length in dst or 0 (too long, too small a dst, cipher trouble). */
-size_t token_seal(struct token_box *box, enum token_purpose why, struct bytes plain, uint8_t *dst, size_t cap);
+size_t token_seal(struct token_box *box, enum token_purpose why, struct bytes plain, uint8_t *dst,
+                  size_t cap);
 /* Returns the length of the plain text or BYTES_NOT_FOUND when it is not ours. */
-size_t token_open(struct token_box *box, enum token_purpose why, struct bytes sealed, uint8_t *dst, size_t cap);
+size_t token_open(struct token_box *box, enum token_purpose why, struct bytes sealed, uint8_t *dst,
+                  size_t cap);
 
 /* The same as base64url text, NUL-terminated: fit for a SIP user part. */
-size_t token_seal_text(struct token_box *box, enum token_purpose why, struct bytes plain, char *dst, size_t cap);
-size_t token_open_text(struct token_box *box, enum token_purpose why, struct bytes text, uint8_t *dst, size_t cap);
+size_t token_seal_text(struct token_box *box, enum token_purpose why, struct bytes plain, char *dst,
+                       size_t cap);
+size_t token_open_text(struct token_box *box, enum token_purpose why, struct bytes text, uint8_t *dst,
+                       size_t cap);
