@@ -1,11 +1,12 @@
 /* The location table against RFC 3261 10.3 (order, wildcard, expiry) and RFC 5626 6 (instance and reg-id). */
-#include "modules/registrar/location.h"
-#include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "modules/registrar/location.h"
+#include <cmocka.h>
 
 static struct binding_change contact(const char *key, const char *uri, uint32_t expires)
 {
