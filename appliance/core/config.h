@@ -41,11 +41,11 @@ struct string_list {
 struct setting {
     const char *key;
     enum setting_type type;
-    size_t offset;      /* into the room's struct */
-    const char *preset; /* default, as written in the file; lists: items separated by commas */
-    int64_t min, max;   /* for INT, DURATION, SIZE; 0,0 = no range */
+    size_t offset;              /* into the room's struct */
+    const char *preset;         /* default, as written in the file; lists: items separated by commas */
+    int64_t min, max;           /* for INT, DURATION, SIZE; 0,0 = no range */
     const char *const *choices; /* ENUM: NULL-terminated */
-    const char *help;   /* one line, no full stop */
+    const char *help;           /* one line, no full stop */
     enum setting_reload reload;
     /* Optional further check of the written text; false with *why set refuses it. */
     bool (*check)(const char *text, const char **why);
@@ -73,7 +73,8 @@ struct config;
 
 /* Reads the file (NULL: defaults only). Problems are listed in order of line; the config is NULL if any is
  * an error. tables is NULL-terminated and must outlive the config. */
-struct config *config_load(const char *path, const struct settings *const *tables, struct config_problem **problems);
+struct config *config_load(const char *path, const struct settings *const *tables,
+                           struct config_problem **problems);
 struct config *config_load_text(const char *text, const char *name, const struct settings *const *tables,
                                 struct config_problem **problems);
 void config_problems_free(struct config_problem *p);
@@ -83,7 +84,8 @@ void config_drop(const struct config *c);           /* NULL is fine */
 /* The filled struct of that room; aborts if the table was not given to config_load. */
 const void *config_of(const struct config *c, const struct settings *table);
 
-/* The canonical file: every section and key in table order, defaults as comments, secrets masked unless told. */
+/* The canonical file: every section and key in table order, defaults as comments, secrets masked unless told.
+ */
 bool config_write(const struct config *c, struct buf *out, bool with_secrets);
 /* One line a difference: "turn.realm: "a" -> "b" (new connections)". Returns how many. */
 size_t config_diff(const struct config *a, const struct config *b, struct buf *out);

@@ -30,7 +30,8 @@ size_t directory_count(const struct directory *d);
 /* Put in memory and written to the store (blocks until committed; not on a traffic worker). 0 or -errno. */
 int directory_put(struct directory *d, struct store *s, struct bytes realm, struct bytes name,
                   const struct user_key *key, int64_t wall);
-int directory_remove(struct directory *d, struct store *s, struct bytes realm, struct bytes name); /* -ENOENT */
+int directory_remove(struct directory *d, struct store *s, struct bytes realm,
+                     struct bytes name); /* -ENOENT */
 typedef void directory_each(void *arg, struct bytes realm, struct bytes name, bool enabled);
 void directory_walk(struct directory *d, directory_each *each, void *arg);
 

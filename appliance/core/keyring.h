@@ -22,6 +22,7 @@ struct keyring {
     bool has_ticket_previous;
 };
 
-/* Reads, makes what is missing, rotates what is older than max_age seconds (0 = never). Blocks. 0 or -errno. */
+/* Reads, makes what is missing, rotates what is older than max_age seconds (0 = never). Blocks. 0 or -errno.
+ */
 int keyring_load(struct keyring *k, struct store *s, int64_t wall, int64_t max_age);
 void keyring_wipe(struct keyring *k);

@@ -5,7 +5,8 @@ static const char *const hard[] = {
     "CREATE TABLE user ("
     "  realm TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
-    "  ha1_md5 BLOB NOT NULL CHECK (length(ha1_md5) = 16),"       /* MD5(name:realm:password): RFC 8489 9.2.2 key and RFC 7616 HA1 */
+    "  ha1_md5 BLOB NOT NULL CHECK (length(ha1_md5) = 16)," /* MD5(name:realm:password): RFC 8489 9.2.2 key
+                                                               and RFC 7616 HA1 */
     "  ha1_sha256 BLOB NOT NULL CHECK (length(ha1_sha256) = 32)," /* SHA-256(name:realm:password) */
     "  enabled INTEGER NOT NULL DEFAULT 1,"
     "  created INTEGER NOT NULL,"
@@ -26,7 +27,7 @@ static const char *const hard[] = {
 static const char *const soft[] = {
     "CREATE TABLE binding (" /* the registrar's location: RFC 3261 10.3, Path RFC 3327, outbound RFC 5626 */
     "  aor TEXT NOT NULL,"
-    "  contact_key TEXT NOT NULL,"  /* instance:reg-id (RFC 5626) or the contact URI */
+    "  contact_key TEXT NOT NULL," /* instance:reg-id (RFC 5626) or the contact URI */
     "  contact TEXT NOT NULL,"
     "  path TEXT NOT NULL,"
     "  instance TEXT,"
@@ -40,7 +41,7 @@ static const char *const soft[] = {
     "CREATE TABLE registration (" /* what the P-CSCF keeps of a registered contact */
     "  aor TEXT NOT NULL,"
     "  contact_key TEXT NOT NULL,"
-    "  flow TEXT NOT NULL,"          /* transport and peer address */
+    "  flow TEXT NOT NULL," /* transport and peer address */
     "  contact TEXT NOT NULL,"
     "  private_id TEXT NOT NULL,"
     "  service_route TEXT NOT NULL,"

@@ -31,14 +31,22 @@ struct stats *stats_create(const struct stat_table *const *tables, unsigned rows
 void stats_destroy(struct stats *s);
 /* One worker's numbers of one table; index with the room's enum. Aborts if the table is not registered. */
 _Atomic uint64_t *stats_row(struct stats *s, const struct stat_table *table, unsigned row);
+_Atomic uint64_t *stats_worker(struct stats *s,
+                               unsigned row); /* all tables of one worker, for worker_create */
 uint64_t stats_sum(const struct stats *s, const struct stat_table *table, unsigned index); /* any thread */
 
 static inline void stat_add(_Atomic uint64_t *n, uint64_t by)
 {
     atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + by, memory_order_relaxed);
 }
-static inline void stat_inc(_Atomic uint64_t *n) { stat_add(n, 1); }
-static inline void stat_dec(_Atomic uint64_t *n) { stat_add(n, UINT64_MAX); }
+static inline void stat_inc(_Atomic uint64_t *n)
+{
+    stat_add(n, 1);
+}
+static inline void stat_dec(_Atomic uint64_t *n)
+{
+    stat_add(n, UINT64_MAX);
+}
 
 bool stats_prometheus(const struct stats *s, struct buf *out); /* text format 0.0.4; any thread */
 bool stats_json(const struct stats *s, struct buf *out);       /* {"turn_allocations":3,...} */

@@ -42,8 +42,8 @@ struct store_schema {
 };
 
 /* Opens (and makes, 0700/0600) both files in dir, migrates, starts the thread. NULL with a log line that says
- * why: unreadable folder, newer schema. A damaged soft file is set aside and made anew; a damaged hard file is
- * an error, for it holds users. */
+ * why: unreadable folder, newer schema. A damaged soft file is set aside and made anew; a damaged hard file
+ * is an error, for it holds users. */
 struct store *store_open(const char *dir, const struct store_schema schemas[STORE_FILES], struct log *log);
 void store_close(struct store *s); /* commits what was posted, joins, closes. NULL is fine */
 void store_set_gateway(struct store *s, struct gateway *gw); /* where receipts go; before the first receipt */
@@ -51,17 +51,18 @@ void store_set_gateway(struct store *s, struct gateway *gw); /* where receipts g
 /* Values are copied. 0, or -ENOMEM / -ENOBUFS (too much is waiting): counted as lost, traffic goes on. */
 int store_exec(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n);
 
-/* The same, with a receipt: done(w, arg, rc, changes) on worker `home` after the commit; rc 0 or -EIO/-ENOSPC/-EEXIST
- * (constraint). */
+/* The same, with a receipt: done(w, arg, rc, changes) on worker `home` after the commit; rc 0 or
+ * -EIO/-ENOSPC/-EEXIST (constraint). */
 typedef void store_done(struct worker *w, void *arg, int rc, int64_t changes);
 int store_exec_then(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
                     struct worker *home, store_done *done, void *arg);
 
 /* Runs on the caller's thread and blocks: for boot, tests and the command line only, never on a worker that
- * carries traffic. row() gets the columns of each row; returning false stops. 0 or -errno; *changes may be NULL. */
+ * carries traffic. row() gets the columns of each row; returning false stops. 0 or -errno; *changes may be
+ * NULL. */
 typedef bool store_row(void *arg, const struct store_value *columns, unsigned n);
-int store_query(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n, store_row *row,
-                void *arg);
+int store_query(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
+                store_row *row, void *arg);
 int store_exec_now(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
                    int64_t *changes);
 /* Blocks until all that was posted before is committed or lost. Not on a traffic worker. */

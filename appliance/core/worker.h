@@ -16,6 +16,7 @@ struct config;
 struct directory;
 struct store;
 struct gateway;
+struct keyring;
 struct token_box;
 
 #define WORKER_MAX     64
@@ -38,11 +39,12 @@ struct worker {
     struct timers timers;
     struct inbox inbox;
     struct log log;
-    struct hash_key hash_key; /* of this worker's tables */
-    struct token_box *tokens;
-    const struct config *config; /* this worker's view; swapped between turns on reload */
-    _Atomic uint64_t *stats;     /* this worker's counters, see stats.h */
-    uint8_t *scratch;            /* WORKER_SCRATCH bytes: valid within one callback only */
+    struct hash_key hash_key;    /* of this worker's tables */
+    struct token_box *tokens;    /* the worker's own: worker_destroy destroys it */
+    const struct config *config; /* this worker's view, held: worker_destroy drops it; swapped on reload */
+    _Atomic uint64_t
+        *stats;       /* this worker's row of all tables (stats_row finds one); NULL without gw->stats */
+    uint8_t *scratch; /* WORKER_SCRATCH bytes: valid within one callback only */
     struct {
         const void *key;
         void *state;
@@ -54,7 +56,8 @@ struct worker {
     ev_timer tick;
     ev_prepare prepare;
     ev_check check;
-    bool running;
+    bool running; /* its thread exists */
+    bool ended;   /* its rooms are gone: a letter opened now only frees itself */
 };
 
 /* Everything the workers share; made by boot before they start, freed after they ended. */
@@ -63,14 +66,18 @@ struct gateway {
     struct worker *workers[WORKER_MAX + 1];
     struct store *store;
     struct directory *directory;
+    const struct keyring *keyring; /* NULL in tests: keys are then made up */
     struct stats *stats;
-    uint32_t node; /* this node's number in sealed identifiers */
+    uint32_t node;   /* this node's number in sealed identifiers */
     int64_t started; /* wall seconds */
-    void *roof; /* boot's own state */
+    void *roof;      /* boot's own state */
 };
 
-/* In memory only: no thread, no loop. For boot, and for tests (which set w->now themselves). */
+/* In memory only: no thread, no loop; now and wall are 0. For boot, and for tests (which set w->now
+ * themselves). Enters itself in gw->workers[id] (gw may be NULL in tests). NULL: out of memory or a bad id.
+ */
 struct worker *worker_create(struct gateway *gw, uint16_t id);
+/* Opens the letters that are left (w->ended is set by then), leaves gw->workers. NULL is fine. */
 void worker_destroy(struct worker *w);
 
 /* Starts the thread and its loop; `begin` runs on the thread first (its failure, 0 or -errno, is returned
@@ -84,8 +91,9 @@ void worker_post(struct worker *to, struct letter *l);
 /* Tests without a loop: opens what is in the box, fires what is due at w->now, runs the end-of-turn hooks. */
 void worker_turn(struct worker *w);
 
-void worker_hook_turn(struct worker *w, struct turn_hook *h); /* list_remove(&h->link) ends it */
+void worker_hook_turn(struct worker *w,
+                      struct turn_hook *h); /* list_remove(&h->link) ends it, within it too */
 
 /* A room's state on this worker; the key is the address of something const of that room. */
-void *worker_room(const struct worker *w, const void *key);           /* NULL when none */
+void *worker_room(const struct worker *w, const void *key);          /* NULL when none */
 int worker_set_room(struct worker *w, const void *key, void *state); /* NULL state removes; 0 or -ENOSPC */
