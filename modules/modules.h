@@ -2,7 +2,7 @@
 #pragma once
 #include "mux/module.h"
 
-#define SALLYPORT_MODULES(X) X(turn) X(sip) X(registrar) X(http)
+#define SALLYPORT_MODULES(X) X(turn) X(pcscf) X(registrar) X(http)
 
 #define MODULE_DECLARE(name) extern const struct module name##_module;
 SALLYPORT_MODULES(MODULE_DECLARE)

@@ -1,0 +1,221 @@
+#include "appliance/boot.h"
+#include "appliance/core/directory.h"
+#include "appliance/core/schema.h"
+#include "appliance/privilege.h"
+#include "modules/modules.h"
+#include "mux/door.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct config *roof_read_config(const struct room_tables *tables, const char *path)
+{
+    struct config_problem *problems = NULL;
+    struct config *c = config_load(path, tables->settings, &problems);
+    for (const struct config_problem *p = problems; p; p = p->next)
+        fprintf(stderr, "%s:%d: %s: %s\n", p->file, p->line, p->warning ? "warning" : "error", p->text);
+    config_problems_free(problems);
+    return c;
+}
+
+static const struct log_config *log_config(const struct config *c)
+{
+    return config_of(c, &log_settings);
+}
+
+static void set_up_log(struct log *log, const struct config *c, const char *thread)
+{
+    const struct log_config *lc = log_config(c);
+    log_init(log, STDERR_FILENO, (enum log_level)lc->level, (enum log_format)lc->format, thread);
+    log->burst = (unsigned)lc->burst;
+}
+
+/* One text line after another, each as a log event of its own. */
+static void log_lines(struct log *log, const char *event, const struct buf *text)
+{
+    struct bytes rest = buf_bytes(text), line;
+    while (bytes_split(&rest, '\n', &line))
+        if (line.n)
+            log_error(log, event, F_BYTES("problem", line));
+}
+
+static int check_door(struct roof *r)
+{
+    struct buf out;
+    buf_init(&out);
+    int rc = door_check(r->config, sallyport_modules, &out);
+    if (rc)
+        log_lines(&r->log, "boot.config_refused", &out);
+    buf_fini(&out);
+    return rc;
+}
+
+static int open_state(struct roof *r)
+{
+    const struct store_config *sc = config_of(r->config, &store_settings);
+    r->gw.store = store_open(sc->path, store_schemas, &r->log);
+    if (!r->gw.store)
+        return -EIO; /* store_open has said why */
+    int rc = keyring_load(&r->keyring, r->gw.store, time(NULL), sc->key_rotation / 1000);
+    if (rc) {
+        log_error(&r->log, "boot.keys_unreadable", F_STR("path", sc->path), F_ERRNO(rc));
+        return rc;
+    }
+    r->gw.keyring = &r->keyring;
+    r->gw.directory = directory_create();
+    if (!r->gw.directory)
+        return -ENOMEM;
+    rc = directory_load(r->gw.directory, r->gw.store);
+    if (rc < 0) {
+        log_error(&r->log, "boot.users_unreadable", F_STR("path", sc->path), F_ERRNO(rc));
+        return rc;
+    }
+    log_info(&r->log, "boot.users_loaded", F_INT("count", rc));
+    return 0;
+}
+
+static int begin_worker(struct worker *w)
+{
+    struct roof *r = w->gw->roof;
+    if (!w->management)
+        return door_start(w, sallyport_modules);
+    r->control = control_create(w, r, r->control_fd);
+    r->control_fd = -1; /* it owns the socket, or has closed it */
+    return r->control ? 0 : -ENOMEM;
+}
+
+static void end_worker(struct worker *w)
+{
+    struct roof *r = w->gw->roof;
+    if (!w->management) {
+        door_stop(w);
+        return;
+    }
+    control_destroy(r->control);
+    r->control = NULL;
+}
+
+static struct worker *make_worker(struct roof *r, uint16_t id)
+{
+    struct worker *w = worker_create(&r->gw, id);
+    if (!w)
+        return NULL;
+    snprintf(r->thread_names[id], sizeof r->thread_names[id],
+             id == r->gw.n_workers ? "management" : "worker-%u", id);
+    set_up_log(&w->log, r->config, r->thread_names[id]);
+    w->management = id == r->gw.n_workers;
+    w->config = config_hold(r->config);
+    w->tokens = token_box_create(&r->keyring.token_current,
+                                 r->keyring.has_token_previous ? &r->keyring.token_previous : NULL);
+    w->wall = time(NULL);
+    r->gw.workers[id] = w;
+    return w->tokens ? w : NULL;
+}
+
+static int start_workers(struct roof *r)
+{
+    for (uint16_t id = 0; id <= r->gw.n_workers; id++) {
+        struct worker *w = make_worker(r, id);
+        if (!w)
+            return -ENOMEM;
+    }
+    /* All of them exist before the first one runs: a letter may go to any. */
+    for (uint16_t id = 0; id <= r->gw.n_workers; id++) {
+        int rc = worker_start(r->gw.workers[id], begin_worker, end_worker);
+        if (rc) {
+            log_error(&r->log, "boot.worker_failed", F_UINT("worker", id), F_ERRNO(rc));
+            return rc;
+        }
+        r->n_started = id + 1u;
+    }
+    return 0;
+}
+
+static unsigned worker_count(const struct config *c)
+{
+    const struct process_config *pc = config_of(c, &process_settings);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = pc->threads ? (long)pc->threads : cores;
+    return n < 1 ? 1 : n > WORKER_MAX ? WORKER_MAX : (unsigned)n;
+}
+
+static int start_all(struct roof *r)
+{
+    const struct process_config *pc = config_of(r->config, &process_settings);
+    const struct control_config *cc = config_of(r->config, &control_settings);
+    int rc = check_door(r);
+    if (rc)
+        return rc;
+    if ((rc = open_state(r)))
+        return rc;
+    if ((r->control_fd = control_listen(cc->socket, &r->log)) < 0)
+        return r->control_fd;
+    r->gw.node = (uint32_t)pc->node;
+    r->gw.started = time(NULL);
+    r->gw.n_workers = worker_count(r->config);
+    r->gw.roof = r;
+    r->gw.stats = stats_create(r->tables.stats, r->gw.n_workers + 1);
+    if (!r->gw.stats)
+        return -ENOMEM;
+    store_set_gateway(r->gw.store, &r->gw);
+    const struct store_config *sc = config_of(r->config, &store_settings);
+    if ((rc = privilege_give_files(pc->user, sc->path, cc->socket, &r->log)) || (rc = start_workers(r)))
+        return rc;
+    return privilege_drop(pc->user, &r->log); /* ports and keys are open */
+}
+
+int roof_start(struct roof *r, const char *config_path)
+{
+    memset(r, 0, sizeof *r);
+    r->control_fd = -1;
+    room_tables_fill(&r->tables);
+    snprintf(r->config_path, sizeof r->config_path, "%s", config_path);
+    r->config = roof_read_config(&r->tables, config_path);
+    if (!r->config)
+        return -EINVAL;
+    set_up_log(&r->log, r->config, "main");
+    int rc = start_all(r);
+    if (rc) {
+        log_error(&r->log, "boot.failed", F_STR("config", config_path), F_ERRNO(rc));
+        roof_stop(r);
+        return rc;
+    }
+    log_info(&r->log, "boot.ready", F_STR("version", SALLYPORT_VERSION), F_UINT("workers", r->gw.n_workers),
+             F_INT("pid", getpid()));
+    return 0;
+}
+
+void roof_stop(struct roof *r)
+{
+    /* Management first: no question reaches workers that are ending. Then the others, then what they used. */
+    for (unsigned i = r->n_started; i-- > 0;)
+        worker_stop(r->gw.workers[i]);
+    r->n_started = 0;
+    for (unsigned i = 0; i <= WORKER_MAX; i++) {
+        struct worker *w = r->gw.workers[i];
+        if (!w)
+            continue;
+        token_box_destroy(w->tokens);
+        config_drop(w->config);
+        worker_destroy(w);
+        r->gw.workers[i] = NULL;
+    }
+    if (r->control_fd >= 0)
+        close(r->control_fd);
+    if (r->config) {
+        const struct control_config *cc = config_of(r->config, &control_settings);
+        if (r->gw.stats) /* got as far as making the socket */
+            unlink(cc->socket);
+    }
+    store_close(r->gw.store);
+    directory_destroy(r->gw.directory);
+    stats_destroy(r->gw.stats);
+    keyring_wipe(&r->keyring);
+    if (r->config)
+        log_info(&r->log, "boot.stopped");
+    config_drop(r->config);
+    r->config = NULL;
+}

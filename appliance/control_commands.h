@@ -1,0 +1,22 @@
+/* control_commands: what the operator can ask: a table of command, handler, and what it needs.
+ *
+ * Floor 4, management worker. A command answers at once with control_answer, or calls control_pend and
+ * answers in a later turn, exactly once. */
+#pragma once
+#include "appliance/core/worker.h"
+#include <jansson.h>
+
+struct control_client;
+struct roof;
+
+/* control.c */
+void control_answer(struct control_client *cc, json_t *answer); /* steals answer; NULL says out of memory */
+void control_pend(struct control_client *cc);
+struct worker *control_worker(const struct control_client *cc);
+struct roof *control_roof(const struct control_client *cc);
+
+/* Carries out the question q (an object, borrowed). */
+void control_command(struct control_client *cc, json_t *q);
+
+/* control_connections.c: asks every worker for its connections. */
+void control_connections(struct control_client *cc, json_t *q);

@@ -1,0 +1,133 @@
+/* sallyportd: the gateway. The main thread does signals and lifecycle, nothing else. */
+#include "appliance/boot.h"
+#include "appliance/lifecycle.h"
+#include "modules/modules.h"
+#include "mux/door.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_CONFIG "/etc/sallyport/sallyport.conf"
+
+static const char usage_text[] =
+    "usage: sallyportd [-c FILE] [--check | --dump-config | --man | --version | --help]\n"
+    "\n"
+    "  -c, --config FILE  configuration (default " DEFAULT_CONFIG ")\n"
+    "      --check        check the configuration and the certificates, start nothing; exit 0 or 1\n"
+    "      --dump-config  print the whole configuration with every key and its meaning\n"
+    "      --man          print sallyport.conf(5) in troff\n"
+    "      --version      print the version\n"
+    "\n"
+    "The gateway stays in the foreground and logs to standard error. SIGTERM ends it, SIGHUP reloads the\n"
+    "configuration. See sallyportd(8), sallyport.conf(5), sallyportctl(1).\n";
+
+static int print_and_free(struct buf *out, bool ok)
+{
+    struct bytes b = buf_bytes(out);
+    ok = ok && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;
+    buf_fini(out);
+    return ok ? 0 : 1;
+}
+
+static int check_only(const char *path)
+{
+    struct room_tables tables;
+    room_tables_fill(&tables);
+    struct config *c = roof_read_config(&tables, path);
+    if (!c)
+        return 1;
+    struct buf out;
+    buf_init(&out);
+    int rc = door_check(c, sallyport_modules, &out);
+    fprintf(stderr, "%.*s", BYTES_FMT(buf_bytes(&out)));
+    if (!rc)
+        printf("%s: good\n", path);
+    buf_fini(&out);
+    config_drop(c);
+    return rc ? 1 : 0;
+}
+
+static int dump_config(const char *path)
+{
+    struct room_tables tables;
+    room_tables_fill(&tables);
+    struct config *c =
+        path ? roof_read_config(&tables, path) : config_load_text("", "defaults", tables.settings, NULL);
+    if (!c)
+        return 1;
+    struct buf out;
+    buf_init(&out);
+    bool ok = config_write(c, &out, false);
+    config_drop(c);
+    return print_and_free(&out, ok);
+}
+
+static int print_man(void)
+{
+    struct room_tables tables;
+    struct buf out;
+    room_tables_fill(&tables);
+    buf_init(&out);
+    return print_and_free(&out, config_man(tables.settings, &out));
+}
+
+static int run(const char *path)
+{
+    struct lifecycle life;
+    struct roof *roof = calloc(1, sizeof *roof);
+    if (!roof || lifecycle_block_signals(&life)) { /* before any thread is made */
+        free(roof);
+        return 1;
+    }
+    int rc = roof_start(roof, path);
+    if (!rc) {
+        lifecycle_notify("READY=1");
+        lifecycle_run(&life, roof);
+        lifecycle_notify("STOPPING=1");
+        roof_stop(roof);
+    }
+    free(roof);
+    return rc ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum { CHECK = 256, DUMP, MAN, VERSION };
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, CHECK},
+        {"dump-config", no_argument, NULL, DUMP},
+        {"man", no_argument, NULL, MAN},
+        {"version", no_argument, NULL, VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = NULL;
+    int what = 0, o;
+    while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (o == 'c')
+            path = optarg;
+        else if (o == '?')
+            return fputs(usage_text, stderr), 2;
+        else
+            what = o;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "sallyportd: unexpected argument \"%s\"\n%s", argv[optind], usage_text);
+        return 2;
+    }
+    switch (what) {
+    case 'h':
+        return fputs(usage_text, stdout), 0;
+    case VERSION:
+        return puts("sallyportd " SALLYPORT_VERSION), 0;
+    case MAN:
+        return print_man();
+    case DUMP:
+        return dump_config(path);
+    case CHECK:
+        return check_only(path ? path : DEFAULT_CONFIG);
+    default:
+        return run(path ? path : DEFAULT_CONFIG);
+    }
+}
