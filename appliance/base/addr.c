@@ -65,16 +65,6 @@ int addr_af(const struct addr *a)
     return a->family == ADDR_V6 ? AF_INET6 : AF_UNSPEC;
 }
 
-bool addr_ip_eq(const struct addr *a, const struct addr *b)
-{
-    return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
-}
-
-bool addr_eq(const struct addr *a, const struct addr *b)
-{
-    return a->port == b->port && addr_ip_eq(a, b);
-}
-
 uint64_t addr_hash(const struct hash_key *key, const struct addr *a)
 {
     uint8_t all[19];

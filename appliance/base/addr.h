@@ -31,8 +31,14 @@ bool addr_parse(struct bytes text, uint16_t default_port, struct addr *out);
 size_t addr_format(const struct addr *a, char dst[static ADDR_TEXT]); /* with port, RFC 5952; "-" for none */
 size_t addr_format_ip(const struct addr *a, char dst[static ADDR_TEXT]); /* without; no brackets */
 
-bool addr_eq(const struct addr *a, const struct addr *b); /* ip and port */
-bool addr_ip_eq(const struct addr *a, const struct addr *b);
+static inline bool addr_ip_eq(const struct addr *a, const struct addr *b)
+{
+    return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+static inline bool addr_eq(const struct addr *a, const struct addr *b) /* ip and port */
+{
+    return a->port == b->port && addr_ip_eq(a, b);
+}
 uint64_t addr_hash(const struct hash_key *key, const struct addr *a);    /* ip and port */
 uint64_t addr_ip_hash(const struct hash_key *key, const struct addr *a); /* ip; an IPv6 /64 counts as one */
 bool addr_is_any(const struct addr *a);

@@ -56,13 +56,11 @@ static bool make_room(struct buf *b, size_t n)
         return false;
     /* A heap buffer moves its bytes only when at least half of it is eaten: then each byte is moved at
      * most once for every byte eaten, however the two ends creep along. */
-    if (need <= b->cap && (b->fixed || b->head >= b->cap / 2)) {
+    if (b->mem && need <= b->cap && (b->fixed || b->head >= b->cap / 2)) {
         compact(b);
         return true;
     }
-    if (b->fixed || !grow(b, need > b->tail + n ? need : b->tail + n))
-        return false;
-    return true;
+    return !b->fixed && grow(b, b->tail + n);
 }
 
 uint8_t *buf_reserve(struct buf *b, size_t n)
