@@ -18,6 +18,7 @@ struct store;
 struct gateway;
 struct keyring;
 struct token_box;
+struct guard;
 
 #define WORKER_MAX     64
 #define WORKER_ROOMS   16
@@ -68,6 +69,7 @@ struct gateway {
     struct directory *directory;
     const struct keyring *keyring; /* NULL in tests: keys are then made up */
     struct stats *stats;
+    _Atomic(struct guard *) guard; /* the door's: connections counted over all workers */
     uint32_t node;   /* this node's number in sealed identifiers */
     int64_t started; /* wall seconds */
     void *roof;      /* boot's own state */
