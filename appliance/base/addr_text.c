@@ -106,14 +106,14 @@ static char *put_group(char *to, unsigned v)
 }
 
 struct run {
-    int at, len;
+    size_t at, len;
 };
 
 /* RFC 5952 section 4.2: the longest run of zero groups, the first of equals, never a single group. */
-static struct run longest_zeros(const uint8_t ip[static 16], int groups)
+static struct run longest_zeros(const uint8_t ip[static 16], size_t groups)
 {
-    struct run best = {-1, 1}, now = {0, 0};
-    for (int i = 0; i < groups; i++) {
+    struct run best = {SIZE_MAX, 1}, now = {0, 0};
+    for (size_t i = 0; i < groups; i++) {
         if (ip[2 * i] != 0 || ip[2 * i + 1] != 0) {
             now = (struct run){i + 1, 0};
             continue;
@@ -125,10 +125,10 @@ static struct run longest_zeros(const uint8_t ip[static 16], int groups)
     return best;
 }
 
-static char *put_groups(char *to, const uint8_t ip[static 16], int groups)
+static char *put_groups(char *to, const uint8_t ip[static 16], size_t groups)
 {
     struct run zeros = longest_zeros(ip, groups);
-    for (int i = 0; i < groups;) {
+    for (size_t i = 0; i < groups;) {
         if (i == zeros.at) {
             *to++ = ':';
             *to++ = ':';

@@ -39,8 +39,7 @@ size_t bytes_from_hex(struct bytes text, uint8_t *dst, size_t cap)
     return text.n / 2;
 }
 
-static const char base64_digits[64] __attribute__((nonstring)) =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* How many characters stand for n bytes, without padding. */
 static size_t base64_len(size_t n)

@@ -39,7 +39,7 @@ static inline struct head *head_at(const struct slots *s, uint32_t slot)
 
 static inline struct head *head_of(const void *item)
 {
-    return (struct head *)(uintptr_t)item - 1;
+    return (struct head *)item - 1;
 }
 
 static inline size_t payload(const struct slots *s)

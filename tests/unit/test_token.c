@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "appliance/base/token.h"
+#include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct token_key key_a = {.id = 1, .key = "0123456789abcdef0123456789abcde"};
@@ -175,8 +177,50 @@ static void text_is_fit_for_a_sip_user_part(void **state)
     token_box_destroy(box);
 }
 
+/* OpenSSL's allocations from here on; -1: none fails, 0: the next one does. */
+static long fail_after = -1;
+
+static bool must_fail(void)
+{
+    return fail_after >= 0 && fail_after-- == 0;
+}
+
+static void *failing_malloc(size_t n, const char *file, int line)
+{
+    return must_fail() ? NULL : malloc(n);
+}
+
+static void *failing_realloc(void *p, size_t n, const char *file, int line)
+{
+    return must_fail() ? NULL : realloc(p, n);
+}
+
+static void plain_free(void *p, const char *file, int line)
+{
+    free(p);
+}
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    token_box_destroy(box_of(&key_a, &key_b)); /* what OpenSSL makes once is made */
+    long nth = 0;
+    bool went_through = false;
+    while (!went_through && nth < 1000) {
+        fail_after = nth++;
+        struct token_box *box = token_box_create(&key_a, &key_b);
+        went_through = fail_after >= 0; /* nothing was left to fail */
+        fail_after = -1;
+        if (went_through)
+            assert_non_null(box);
+        token_box_destroy(box);
+    }
+    assert_true(went_through && nth > 3);
+}
+
 int main(void)
 {
+    if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_sealed_opens),
         cmocka_unit_test(sizes_are_checked),
@@ -188,6 +232,7 @@ int main(void)
         cmocka_unit_test(equal_ids_try_both_keys),
         cmocka_unit_test(two_seals_of_one_plain_differ),
         cmocka_unit_test(text_is_fit_for_a_sip_user_part),
+        cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
