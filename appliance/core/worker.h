@@ -19,6 +19,7 @@ struct gateway;
 struct keyring;
 struct token_box;
 struct guard;
+struct location;
 
 #define WORKER_MAX     64
 #define WORKER_ROOMS   16
@@ -70,6 +71,7 @@ struct gateway {
     const struct keyring *keyring; /* NULL in tests: keys are then made up */
     struct stats *stats;
     _Atomic(struct guard *) guard; /* the door's: connections counted over all workers */
+    _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
     uint32_t node;   /* this node's number in sealed identifiers */
     int64_t started; /* wall seconds */
     void *roof;      /* boot's own state */
