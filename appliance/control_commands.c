@@ -1,6 +1,7 @@
 #include "appliance/control_commands.h"
 #include "appliance/boot.h"
 #include "appliance/core/directory.h"
+#include "appliance/core/store.h"
 #include "modules/turn/turn.h"
 #include "mux/door.h"
 #include <errno.h>
