@@ -4,7 +4,9 @@
  * filled struct per room: config_of(w->config, &turn_settings) -> const struct turn_config *. A config never
  * changes after it is loaded; reload makes a new one and each worker swaps its pointer between turns.
  * The file is libconfuse syntax: sections of `key = value`. Strict: an unknown key, a bad value, a value out
- * of range are errors with file, line and, where one is near, a "did you mean". */
+ * of range are errors with file, line and, where one is near, a "did you mean". A section may be opened more
+ * than once, its parts are one; a key set twice is an error. "${NAME:-text}" takes a variable of the
+ * environment. Any thread may load. */
 #pragma once
 #include "appliance/base/addr.h"
 #include "appliance/base/buf.h"
