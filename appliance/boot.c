@@ -21,15 +21,11 @@ struct config *roof_read_config(const struct room_tables *tables, const char *pa
     return c;
 }
 
-static const struct log_config *log_config(const struct config *c)
+void roof_set_log(struct log *log, const struct config *c)
 {
-    return config_of(c, &log_settings);
-}
-
-static void set_up_log(struct log *log, const struct config *c, const char *thread)
-{
-    const struct log_config *lc = log_config(c);
-    log_init(log, STDERR_FILENO, (enum log_level)lc->level, (enum log_format)lc->format, thread);
+    const struct log_config *lc = config_of(c, &log_settings);
+    log->level = (enum log_level)lc->level;
+    log->format = (enum log_format)lc->format;
     log->burst = (unsigned)lc->burst;
 }
 
@@ -103,16 +99,11 @@ static struct worker *make_worker(struct roof *r, uint16_t id)
     struct worker *w = worker_create(&r->gw, id);
     if (!w)
         return NULL;
-    snprintf(r->thread_names[id], sizeof r->thread_names[id],
-             id == r->gw.n_workers ? "management" : "worker-%u", id);
-    set_up_log(&w->log, r->config, r->thread_names[id]);
-    w->management = id == r->gw.n_workers;
+    roof_set_log(&w->log, r->config);
     w->config = config_hold(r->config);
     w->tokens = token_box_create(&r->keyring.token_current,
                                  r->keyring.has_token_previous ? &r->keyring.token_previous : NULL);
-    w->wall = time(NULL);
-    r->gw.workers[id] = w;
-    return w->tokens ? w : NULL;
+    return w->tokens ? w : NULL; /* roof_stop frees what is there */
 }
 
 static int start_workers(struct roof *r)
@@ -176,7 +167,8 @@ int roof_start(struct roof *r, const char *config_path)
     r->config = roof_read_config(&r->tables, config_path);
     if (!r->config)
         return -EINVAL;
-    set_up_log(&r->log, r->config, "main");
+    log_init(&r->log, STDERR_FILENO, LOG_INFO, LOG_TEXT, "main");
+    roof_set_log(&r->log, r->config);
     int rc = start_all(r);
     if (rc) {
         log_error(&r->log, "boot.failed", F_STR("config", config_path), F_ERRNO(rc));
@@ -194,15 +186,8 @@ void roof_stop(struct roof *r)
     for (unsigned i = r->n_started; i-- > 0;)
         worker_stop(r->gw.workers[i]);
     r->n_started = 0;
-    for (unsigned i = 0; i <= WORKER_MAX; i++) {
-        struct worker *w = r->gw.workers[i];
-        if (!w)
-            continue;
-        token_box_destroy(w->tokens);
-        config_drop(w->config);
-        worker_destroy(w);
-        r->gw.workers[i] = NULL;
-    }
+    for (unsigned i = 0; i <= WORKER_MAX; i++)
+        worker_destroy(r->gw.workers[i]);
     if (r->control_fd >= 0)
         close(r->control_fd);
     if (r->config) {

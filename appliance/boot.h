@@ -19,8 +19,10 @@ struct roof {
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */
     unsigned n_started;      /* workers whose thread runs */
-    char thread_names[WORKER_MAX + 1][16];
 };
+
+/* Takes level, format and rate limit from the section `log`. */
+void roof_set_log(struct log *log, const struct config *c);
 
 /* Prints problems to stderr as "file:line: error: text". NULL when any is an error. */
 struct config *roof_read_config(const struct room_tables *tables, const char *path);

@@ -143,7 +143,8 @@ static void reload(struct control_client *cc, json_t *q)
 
 static void on_drain(struct worker *w, struct letter *l)
 {
-    door_drain(w);
+    if (!w->ended)
+        door_drain(w);
     free(l);
 }
 

@@ -32,10 +32,21 @@ static void add_connection(struct conn *c, void *arg)
                                               "age_ms", (json_int_t)(c->w->now - c->opened_at)));
 }
 
+/* Management ends before the other workers do: where a letter finds its worker ended, nobody waits for it. */
+static bool nobody_waits(const struct worker *w, struct round_letter *rl)
+{
+    if (!w->ended)
+        return false;
+    json_decref(rl->list);
+    free(rl);
+    return true;
+}
+
 static void come_home(struct worker *w, struct letter *l)
 {
-    (void)w;
     struct round_letter *rl = container_of(l, struct round_letter, letter);
+    if (nobody_waits(w, rl))
+        return;
     control_answer(rl->cc, json_pack("{s:b,s:I,s:o}", "ok", 1, "count", rl->count, "connections", rl->list));
     free(rl);
 }
@@ -43,6 +54,8 @@ static void come_home(struct worker *w, struct letter *l)
 static void visit(struct worker *w, struct letter *l)
 {
     struct round_letter *rl = container_of(l, struct round_letter, letter);
+    if (nobody_waits(w, rl))
+        return;
     door_each(w, add_connection, rl);
     if (++rl->next < w->gw->n_workers) {
         worker_post(w->gw->workers[rl->next], l);

@@ -28,6 +28,10 @@ static void on_reload_letter(struct worker *w, struct letter *l)
 {
     struct reload_letter *rl = container_of(l, struct reload_letter, letter);
     struct buf out;
+    if (w->ended) {
+        free(rl);
+        return;
+    }
     buf_init(&out);
     int rc = roof_reload(rl->roof, w, &out);
     struct bytes rest = buf_bytes(&out), line;

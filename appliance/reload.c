@@ -15,12 +15,9 @@ static void take_over(struct worker *w, struct letter *l)
 {
     struct new_config *n = container_of(l, struct new_config, letter);
     const struct config *old = w->config;
-    const struct log_config *lc = config_of(n->config, &log_settings);
     w->config = n->config;
-    w->log.level = (enum log_level)lc->level;
-    w->log.format = (enum log_format)lc->format;
-    w->log.burst = (unsigned)lc->burst;
-    if (!w->management)
+    roof_set_log(&w->log, n->config);
+    if (!w->management && !w->ended)
         door_reload(w, old); /* a failure leaves the old certificates in use and is logged there */
     config_drop(old);
     free(n);
