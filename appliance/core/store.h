@@ -4,8 +4,9 @@
  * wraps it in one transaction (group commit) and sends the receipts home as letters. Two files: "hard"
  * (users, keys, configuration history, audit) and "soft" (bindings, flows, allocations). WAL,
  * synchronous=FULL, STRICT tables, user_version migrations with a backup first, a newer schema is refused.
- * A full disk or a damaged file degrades: writes are counted as lost, store_healthy() says no, traffic goes
- * on, and the store tries again. Any thread may post. */
+ * A full disk or a damaged file degrades: store_healthy() says no, traffic goes on. Who waits for an answer
+ * gets the error at once (counted as lost); other writes are kept in order, up to a bound, and tried again
+ * with back-off. Any thread may post. */
 #pragma once
 #include "appliance/base/bytes.h"
 #include "appliance/base/log.h"
@@ -22,7 +23,7 @@ enum store_file { STORE_HARD, STORE_SOFT, STORE_FILES };
 /* A statement of some room: const, prepared once by the store thread at first use. */
 struct store_stmt {
     enum store_file file;
-    const char *sql; /* ?1, ?2, ... */
+    const char *sql; /* ?1, ?2, ...; both live as long as the store */
 };
 
 enum store_kind { STORE_NULL, STORE_INT, STORE_TEXT, STORE_BLOB };
@@ -51,21 +52,23 @@ void store_set_gateway(struct store *s, struct gateway *gw); /* where receipts g
 /* Values are copied. 0, or -ENOMEM / -ENOBUFS (too much is waiting): counted as lost, traffic goes on. */
 int store_exec(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n);
 
-/* The same, with a receipt: done(w, arg, rc, changes) on worker `home` after the commit; rc 0 or
- * -EIO/-ENOSPC/-EEXIST (constraint). */
+/* The same, with a receipt (home NULL: to the management worker of the gateway): done(w, arg, rc, changes) on
+ * worker `home` after the commit; rc 0 or -EIO/-ENOSPC/-EEXIST (constraint). */
 typedef void store_done(struct worker *w, void *arg, int rc, int64_t changes);
 int store_exec_then(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
                     struct worker *home, store_done *done, void *arg);
 
-/* Runs on the caller's thread and blocks: for boot, tests and the command line only, never on a worker that
- * carries traffic. row() gets the columns of each row; returning false stops. 0 or -errno; *changes may be
- * NULL. */
+/* These block until the store thread is done: for boot, tests and the command line only, never on a worker
+ * that carries traffic. row() gets the columns of each row (32 at most), on the store thread while the caller
+ * waits, so it may post but not call anything that blocks; returning false stops. 0 or -errno; *changes may
+ * be NULL. */
 typedef bool store_row(void *arg, const struct store_value *columns, unsigned n);
 int store_query(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
                 store_row *row, void *arg);
 int store_exec_now(struct store *s, const struct store_stmt *st, const struct store_value *v, unsigned n,
                    int64_t *changes);
-/* Blocks until all that was posted before is committed or lost. Not on a traffic worker. */
+/* Blocks until all that was posted before is committed or was tried: while a file is in trouble its writes
+ * are kept and tried again, here at once. Not on a traffic worker. */
 void store_flush(struct store *s);
 
 bool store_healthy(const struct store *s); /* any thread, no wait */

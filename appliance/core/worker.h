@@ -70,11 +70,11 @@ struct gateway {
     struct directory *directory;
     const struct keyring *keyring; /* NULL in tests: keys are then made up */
     struct stats *stats;
-    _Atomic(struct guard *) guard; /* the door's: connections counted over all workers */
+    _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
     _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
-    uint32_t node;   /* this node's number in sealed identifiers */
-    int64_t started; /* wall seconds */
-    void *roof;      /* boot's own state */
+    uint32_t node;                       /* this node's number in sealed identifiers */
+    int64_t started;                     /* wall seconds */
+    void *roof;                          /* boot's own state */
 };
 
 /* In memory only: no thread, no loop; now and wall are 0. For boot, and for tests (which set w->now
