@@ -1,0 +1,42 @@
+#include "appliance/base/wire.h"
+#include "modules/pcscf/phone.h"
+#include "mux/conn.h"
+
+/* The flow and the second in which this process started: connection slots and generations begin anew with
+ * each process, the sealing key does not, so a token from before a restart must not find somebody else's
+ * connection. */
+#define FLOW_PLAIN (FLOW_WIRE + 8)
+
+static uint64_t stamp(const struct worker *w)
+{
+    return (uint64_t)w->gw->started;
+}
+
+bool flow_token_seal(struct worker *w, const struct flow *f, char dst[static TOKEN_TEXT_MAX])
+{
+    uint8_t plain[FLOW_PLAIN];
+    flow_pack(f, plain);
+    struct wire_out out = wire_out(plain + FLOW_WIRE, sizeof(plain) - FLOW_WIRE);
+    wire_put_u64(&out, stamp(w));
+    return token_seal_text(w->tokens, TOKEN_FLOW, bytes_of(plain, sizeof(plain)), dst, TOKEN_TEXT_MAX) != 0;
+}
+
+enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow *out)
+{
+    uint8_t plain[TOKEN_PLAIN_MAX];
+    size_t n = token_open_text(w->tokens, TOKEN_FLOW, text, plain, sizeof(plain));
+    if (n != FLOW_PLAIN || !flow_unpack(bytes_of(plain, FLOW_WIRE), out))
+        return FLOW_TOKEN_FOREIGN;
+    struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, 8));
+    return wire_u64(&in) == stamp(w) ? FLOW_TOKEN_OK : FLOW_TOKEN_OLD;
+}
+
+/* UDP has no connection that could die: there the registration says whether anybody is behind it. */
+bool flow_reaches(const struct pcscf *p, const struct flow *f)
+{
+    if (f->conn.worker != p->w->id)
+        return false;
+    if (f->transport == TRANSPORT_UDP)
+        return phone_find(p, f) != NULL;
+    return flow_alive(p->w, f);
+}

@@ -1,0 +1,175 @@
+#include "modules/pcscf/passage.h"
+#include "modules/pcscf/identity.h"
+#include "modules/pcscf/trust.h"
+#include <stdio.h>
+
+/* RFC 3261 16.6 item 4: any request may be recorded; it matters for those that can start a dialog. Within a
+ * dialog the route set stands already (12.2). */
+static bool wants_record_route(const struct sip_msg *rq)
+{
+    switch (rq->method) {
+    case SIP_MESSAGE:
+    case SIP_OPTIONS:
+    case SIP_PUBLISH:
+    case SIP_ACK:
+        return false;
+    default:
+        return rq->to_tag.n == 0;
+    }
+}
+
+static bool record_route(struct pcscf *p, struct passage *g, const char *token)
+{
+    return route_for_phone(p, &g->flow, token, g->record_phone) &&
+           route_for_core(p, token, false, g->record_core);
+}
+
+static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
+{
+    pcscf_count(p, why);
+    return status;
+}
+
+/* ---- from a phone ---- */
+
+/* RFC 5626 5.3.2: within a dialog the phone's first Route is the Record-Route that we gave to it, with the
+ * token of this very flow. Anything else would make us an open relay into the core. */
+static int check_dialog_route(struct pcscf *p, const struct flow *from, const struct route_top *top)
+{
+    struct flow named;
+    if (!top->own || !top->token.n)
+        return refuse(p, PCSCF_REFUSED_ROUTE, 403);
+    if (flow_token_open(p->w, top->token, &named) != FLOW_TOKEN_OK || !flow_eq(&named, from))
+        return refuse(p, PCSCF_REFUSED_TOKEN, 403);
+    return 0;
+}
+
+static int in_dialog(struct pcscf *p, const struct route_top *top, struct passage *g)
+{
+    g->pop = top->own;
+    if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
+        g->to = sip_hop_local(&pcscf_entity);
+    return check_dialog_route(p, &g->flow, top);
+}
+
+/* TS 24.229 5.2.6.3: whatever Routes the phone has put in, the Service-Route of its registration is what
+ * counts. */
+static void outside_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
+                           struct passage *g)
+{
+    g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
+    g->route = r->service_route;
+    if (wants_record_route(rq) && !record_route(g->p, g, ph->token))
+        g->record_phone[0] = g->record_core[0] = '\0';
+}
+
+int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
+{
+    *g = (struct passage){.p = p, .flow = *from, .from_phone = true, .initial = rq->to_tag.n == 0};
+    const struct phone *ph = phone_find(p, from);
+    struct route_top top;
+    if (!ph)
+        return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
+    if (!route_read(p, rq, &top))
+        return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
+    const struct registration *r = identity_choose(ph, rq, g->identity, sizeof(g->identity));
+    if (!r)
+        return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
+    g->to = core_link_hop(p);
+    if (!g->initial) {
+        int status = in_dialog(p, &top, g);
+        if (status)
+            return status;
+    } else {
+        outside_dialog(ph, r, rq, g);
+    }
+    return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
+}
+
+/* ---- from the core ---- */
+
+static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
+{
+    switch (flow_token_open(p->w, token, &g->flow)) {
+    case FLOW_TOKEN_FOREIGN:
+        return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
+    case FLOW_TOKEN_OLD:
+        return refuse(p, PCSCF_FLOW_FAILED, 430);
+    case FLOW_TOKEN_OK:
+        break;
+    }
+    return flow_reaches(p, &g->flow) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
+}
+
+int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g)
+{
+    *g = (struct passage){.p = p, .initial = rq->to_tag.n == 0};
+    struct route_top top;
+    if (!route_read(p, rq, &top))
+        return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
+    if (!top.token.n) /* nothing says for whom: we look nobody up */
+        return refuse(p, PCSCF_REFUSED_ROUTE, 404);
+    int status = find_flow(p, top.token, g);
+    if (status)
+        return status;
+    g->pop = top.own;
+    g->to = sip_hop_flow(&g->flow);
+    const struct phone *ph = phone_find(p, &g->flow);
+    if (ph && g->initial)
+        identity_called(ph, rq, g->identity, sizeof(g->identity));
+    char token[TOKEN_TEXT_MAX];
+    if (wants_record_route(rq) && bytes_to_str(top.token, token, sizeof(token)) && !record_route(p, g, token))
+        g->record_phone[0] = g->record_core[0] = '\0';
+    return 0;
+}
+
+/* ---- changes ---- */
+
+/* RFC 5658: the value of the side that the request leaves to stands above the other. */
+static void edit_record_route(const struct passage *g, struct sip_edit *e)
+{
+    if (!g->record_phone[0])
+        return;
+    const char *below = g->from_phone ? g->record_phone : g->record_core;
+    const char *above = g->from_phone ? g->record_core : g->record_phone;
+    sip_edit_push(e, SIP_H_RECORD_ROUTE, bytes_str(below));
+    sip_edit_push(e, SIP_H_RECORD_ROUTE, bytes_str(above));
+}
+
+/* RFC 3329 is between the phone and us; TLS stands already, so there is nothing to agree on (TS 33.203 annex
+ * O). */
+void passage_edit_sec_agree(const struct sip_msg *rq, struct sip_edit *e)
+{
+    if (sip_msg_has_token(rq, SIP_H_REQUIRE, BYTES("sec-agree")))
+        sip_edit_remove_token(e, SIP_H_REQUIRE, BYTES("sec-agree"));
+    if (sip_msg_has_token(rq, SIP_H_PROXY_REQUIRE, BYTES("sec-agree")))
+        sip_edit_remove_token(e, SIP_H_PROXY_REQUIRE, BYTES("sec-agree"));
+}
+
+/* RFC 7315 4.6: one icid for each dialog or transaction that starts here. */
+void passage_edit_charging(const struct pcscf *p, struct sip_edit *e)
+{
+    char icid[33];
+    random_text(icid, 32);
+    sip_edit_add(e, SIP_H_P_CHARGING_VECTOR,
+                 sip_edit_text(e, "icid-value=\"%s\";icid-generated-at=%s", icid, p->host));
+}
+
+void passage_edit_request(const struct passage *g, const struct sip_msg *rq, struct sip_edit *e)
+{
+    if (g->cut_routes)
+        sip_edit_remove(e, SIP_H_ROUTE);
+    else if (g->pop)
+        sip_edit_pop(e, SIP_H_ROUTE, g->pop);
+    edit_record_route(g, e);
+    trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, e);
+    if (!g->from_phone)
+        return;
+    passage_edit_sec_agree(rq, e);
+    if (!g->initial)
+        return;
+    if (g->identity[0])
+        sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
+    if (rq->method != SIP_ACK)
+        passage_edit_charging(g->p, e);
+}

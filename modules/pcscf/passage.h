@@ -1,0 +1,41 @@
+/* passage: one request on its way through the edge: which phone it belongs to, what is changed in it, and in
+ * its responses.
+ *
+ * Floor 3. A value: in the proxy's data for a transaction, on the stack for an ACK. request.c decides,
+ * response.c and the edits here carry it out. */
+#pragma once
+#include "modules/pcscf/route.h"
+#include "modules/sip/edit.h"
+#include "modules/sip/proxy.h"
+
+#define PASSAGE_IDENTITY_MAX 256
+
+struct passage {
+    struct pcscf *p;
+    struct flow flow; /* the phone's */
+    bool from_phone;
+    bool initial;                     /* outside a dialog: no To tag */
+    bool cut_routes;                  /* the phone's own Routes give way to the Service-Route */
+    unsigned pop;                     /* our own Route values on top */
+    char record_phone[ROUTE_URI_MAX]; /* our two Record-Route values; empty: none */
+    char record_core[ROUTE_URI_MAX];
+    /* From a phone: what we assert. To a phone: what it was called, to assert in its responses
+     * (TS 24.229 5.2.6.4). */
+    char identity[PASSAGE_IDENTITY_MAX];
+    /* Where to. route is a view into the phone's registration: use it before anything else runs. */
+    struct sip_hop to;
+    struct bytes route;
+};
+
+/* Fill in *g. 0, or the status to refuse with (counted). */
+int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g);
+int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g);
+
+/* The changes of a request beyond what every proxy does. */
+void passage_edit_request(const struct passage *g, const struct sip_msg *rq, struct sip_edit *e);
+
+/* Parts of it that REGISTER needs as well. */
+void passage_edit_sec_agree(const struct sip_msg *rq, struct sip_edit *e);
+void passage_edit_charging(const struct pcscf *p, struct sip_edit *e);
+
+extern const struct proxy_user passage_proxy; /* response.c; proxy_data is a struct passage */

@@ -1,0 +1,261 @@
+#include "modules/pcscf/pcscf.h"
+#include "modules/pcscf/answer.h"
+#include "modules/pcscf/keepalive.h"
+#include "modules/pcscf/phone.h"
+#include "modules/pcscf/request.h"
+#include "modules/pcscf/route.h"
+#include "modules/sip/branch.h"
+#include "modules/sip/frame.h"
+#include "modules/sip/msg.h"
+#include "mux/conn.h"
+#include "mux/sniff.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the room ---- */
+
+struct pcscf *pcscf_of(const struct worker *w)
+{
+    return worker_room(w, &pcscf_module);
+}
+
+static bool find_host(struct pcscf *p)
+{
+    const char *set = p->config->host;
+    if (set[0])
+        return (size_t)snprintf(p->host, sizeof(p->host), "%s", set) < sizeof(p->host);
+    return gethostname(p->host, sizeof(p->host) - 1) == 0 && sip_is_host(bytes_str(p->host));
+}
+
+static int init(struct pcscf *p, sip_send *send)
+{
+    const struct sip_layer_setup setup = {
+        .w = p->w,
+        .entity = &pcscf_entity,
+        .user = &pcscf_requests,
+        .config = config_of(p->w->config, &sip_settings),
+        .stats = stats_row(p->w->gw->stats, &sip_stats, p->w->id),
+        .send = send,
+        .state = p,
+    };
+    if (!find_host(p)) {
+        log_error(&p->w->log, "pcscf.host",
+                  F_STR("problem", "set pcscf.host: the name by which phones reach this gateway"));
+        return -EINVAL;
+    }
+    int rc = map_init(&p->phones, 64);
+    if (rc == 0)
+        rc = core_link_init(&p->core, p);
+    if (rc < 0)
+        return rc;
+    p->layer = sip_layer_create(&setup);
+    return p->layer ? 0 : -ENOMEM;
+}
+
+struct pcscf *pcscf_create(struct worker *w, sip_send *send)
+{
+    struct pcscf *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->w = w;
+    p->config = config_of(w->config, &pcscf_settings);
+    p->stats = stats_row(w->gw->stats, &pcscf_stats, w->id);
+    if (init(p, send) < 0 || worker_set_room(w, &pcscf_module, p) < 0) {
+        pcscf_destroy(p);
+        return NULL;
+    }
+    return p;
+}
+
+void pcscf_destroy(struct pcscf *p)
+{
+    if (!p)
+        return;
+    if (pcscf_of(p->w) == p)
+        worker_set_room(p->w, &pcscf_module, NULL);
+    sip_layer_destroy(p->layer);
+    core_link_fini(&p->core);
+    phones_clear(p);
+    map_fini(&p->phones);
+    free(p);
+}
+
+void pcscf_flow_closed(struct pcscf *p, const struct flow *f)
+{
+    phone_lost(p, f);
+    sip_layer_flow_dead(p->layer, f->conn);
+}
+
+/* ---- messages ---- */
+
+static enum sip_carrier carrier_of(const struct sip_hop *from)
+{
+    return from->kind == HOP_FLOW && from->flow.transport == TRANSPORT_UDP ? SIP_DATAGRAM : SIP_STREAM;
+}
+
+void pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
+{
+    struct sip_msg m;
+    struct sip_fault fault;
+    if (sip_msg_parse(&m, msg, carrier_of(from), &fault) < 0)
+        answer_fault(p, from, &m, &fault);
+    else
+        sip_layer_receive(p->layer, from, &m);
+}
+
+static void receive(struct worker *w, const struct sip_hop *from, struct bytes msg)
+{
+    struct pcscf *p = pcscf_of(w);
+    if (p)
+        pcscf_take(p, from, msg);
+}
+
+static uint16_t sort(struct worker *w, const struct sip_hop *from, struct bytes msg)
+{
+    (void)from;
+    if (bytes_istarts(msg, BYTES("SIP/2.0 ")))
+        return sip_sort_response(msg, w->id);
+    return route_sort(w, msg);
+}
+
+static bool sent_by(struct worker *w, const struct sip_hop *to, struct sip_sent_by *out)
+{
+    const struct pcscf *p = pcscf_of(w);
+    if (!p)
+        return false;
+    if (core_link_is_from(p, to)) {
+        out->transport = p->core.name.transport == TRANSPORT_UDP ? "UDP" : "TCP";
+        return (size_t)snprintf(out->sent_by, sizeof(out->sent_by), "%s", p->core.host) <
+               sizeof(out->sent_by);
+    }
+    out->transport = transport_name(to->flow.transport);
+    return route_phone_host(p, &to->flow, out->sent_by, sizeof(out->sent_by));
+}
+
+const struct sip_entity pcscf_entity = {
+    .name = "pcscf", .sort = sort, .receive = receive, .sent_by = sent_by};
+
+/* ---- the door's side ---- */
+
+static enum sniff sniff(struct bytes first)
+{
+    return sniff_text(first, SNIFF_SIP);
+}
+
+static int start(struct worker *w)
+{
+    return pcscf_create(w, NULL) ? 0 : -EINVAL;
+}
+
+static void stop(struct worker *w)
+{
+    pcscf_destroy(pcscf_of(w));
+}
+
+static void reload(struct worker *w, const struct config *old)
+{
+    (void)old;
+    struct pcscf *p = pcscf_of(w);
+    p->config = config_of(w->config, &pcscf_settings);
+    sip_layer_reload(p->layer, config_of(w->config, &sip_settings));
+}
+
+static void opened(struct conn *c)
+{
+    struct pcscf *p = pcscf_of(c->w);
+    struct sip_framer *f = calloc(1, sizeof(*f));
+    if (!f) {
+        conn_close(c, CLOSE_MEMORY);
+        return;
+    }
+    c->state = f;
+    if (!core_link_is_peer(p, (uint8_t)c->transport, &c->peer))
+        conn_idle_timeout(c, (uint64_t)p->config->unregistered_idle);
+}
+
+static void take_frame(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
+{
+    if (core_link_is_from(p, from))
+        sip_entity_deliver(p->w, &pcscf_entity, from, msg);
+    else
+        pcscf_take(p, from, msg);
+}
+
+static void refuse_frame(struct conn *c, const struct sip_hop *from, const struct sip_frame *f,
+                         struct bytes in)
+{
+    answer_bad_frame(pcscf_of(c->w), from, bytes_first(in, f->head_len), f->status, f->reason);
+    conn_close(c, f->kind == SIP_FRAME_TOO_BIG ? CLOSE_TOO_BIG : CLOSE_PROTOCOL);
+}
+
+static size_t data(struct conn *c, struct bytes in)
+{
+    struct pcscf *p = pcscf_of(c->w);
+    const struct flow flow = conn_flow(c);
+    const struct sip_hop from = sip_hop_flow(&flow);
+    const struct sip_frame_limits limits = {.head = (size_t)p->config->max_message,
+                                            .body = (size_t)p->config->max_message};
+    size_t eaten = 0;
+    for (;;) {
+        struct bytes rest = bytes_skip(in, eaten);
+        struct sip_frame f = sip_frame_next(c->state, &limits, rest);
+        switch (f.kind) {
+        case SIP_FRAME_MORE:
+            return eaten;
+        case SIP_FRAME_PING:
+            keepalive_pong(p, c);
+            break;
+        case SIP_FRAME_CRLF:
+            break;
+        case SIP_FRAME_MESSAGE:
+            take_frame(p, &from, bytes_first(rest, f.len));
+            break;
+        case SIP_FRAME_TOO_BIG:
+        case SIP_FRAME_BAD:
+            refuse_frame(c, &from, &f, rest);
+            return in.n;
+        }
+        eaten += f.len;
+    }
+}
+
+static void closed(struct conn *c)
+{
+    struct pcscf *p = pcscf_of(c->w);
+    const struct flow flow = conn_flow(c);
+    if (p)
+        pcscf_flow_closed(p, &flow);
+    free(c->state);
+    c->state = NULL;
+}
+
+static void datagram(struct udp_port *u, const struct addr *from, struct bytes in)
+{
+    struct pcscf *p = pcscf_of(u->w);
+    if (keepalive_datagram(p, u, from, in))
+        return;
+    const struct flow flow = {
+        .transport = TRANSPORT_UDP, .udp_index = u->index, .conn = {.worker = u->w->id}, .peer = *from};
+    const struct sip_hop hop = sip_hop_flow(&flow);
+    take_frame(p, &hop, in);
+}
+
+static const char *const alpn[] = {"sip/2", NULL};
+
+const struct module pcscf_module = {
+    .name = "sip",
+    .alpn = alpn,
+    .settings = &pcscf_settings,
+    .stats = &pcscf_stats,
+    .sniff = sniff,
+    .start = start,
+    .stop = stop,
+    .reload = reload,
+    .opened = opened,
+    .data = data,
+    .closed = closed,
+    .datagram = datagram,
+};

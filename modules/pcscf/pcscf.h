@@ -1,0 +1,44 @@
+/* pcscf: the SIP edge of the gateway (TS 24.229 5.2, RFC 3261 16, RFC 5626 5): what phones talk to.
+ *
+ * Floor 3. A phone is reached only by the flow on which it registered; the flow stands, sealed, in our Path
+ * and Record-Route URIs. Everything of a phone lives on the worker that owns its connection. The core behind
+ * it is either the embedded home network (modules/registrar) or another network's over UDP or TCP: the same
+ * messages either way. */
+#pragma once
+#include "mux/module.h"
+
+struct pcscf_config {
+    const char *host;
+    int64_t port;
+    const char *core;
+    struct addr core_address;
+    struct cidr_set core_networks;
+    const char *visited_network;
+    int64_t flow_timer;        /* ms */
+    int64_t unregistered_idle; /* ms */
+    int64_t max_message;       /* bytes */
+    int64_t max_registrations;
+};
+
+enum pcscf_stat {
+    PCSCF_REGISTERED, /* gauge */
+    PCSCF_REGISTER_OK,
+    PCSCF_REGISTER_CHALLENGED,
+    PCSCF_REGISTER_FAILED,
+    PCSCF_REQUESTS_PHONE,
+    PCSCF_REQUESTS_CORE,
+    PCSCF_REFUSED_UNREGISTERED,
+    PCSCF_REFUSED_ROUTE,
+    PCSCF_REFUSED_TOKEN,
+    PCSCF_REFUSED_MALFORMED,
+    PCSCF_FLOW_FAILED,
+    PCSCF_FLOWS_LOST,
+    PCSCF_PINGS,
+    PCSCF_UNANSWERABLE,
+    PCSCF_CORE_DOWN,
+    PCSCF_STATS
+};
+
+extern const struct settings pcscf_settings;
+extern const struct stat_table pcscf_stats;
+extern const struct module pcscf_module;

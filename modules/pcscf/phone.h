@@ -1,0 +1,67 @@
+/* phone: what hangs on a phone's flow: its registered contacts, with the Service-Route (RFC 3608) and the
+ * identities (P-Associated-URI, RFC 7315) that the home network gave for each.
+ *
+ * Floor 3; on the worker that owns the flow. A phone is here only while something is registered on its flow:
+ * before that it costs nothing. Written to the store's `registration` rows as it changes. */
+#pragma once
+#include "appliance/base/token.h"
+#include "modules/pcscf/room.h"
+
+struct sip_uri;
+
+struct phone {
+    struct map_node node;
+    struct pcscf *room;
+    struct flow flow;
+    struct list registrations; /* newest first */
+    unsigned n;
+    bool outbound; /* was told a Flow-Timer */
+    char token[TOKEN_TEXT_MAX];
+};
+
+struct registration {
+    struct list link;
+    struct phone *phone;
+    struct timer expiry;
+    struct bytes aor;           /* canonical, sip_aor() */
+    struct bytes key;           /* sip_contact_key() */
+    struct bytes contact;       /* URI */
+    struct bytes private_id;    /* user name of the Digest; may be empty */
+    struct bytes service_route; /* Route values, comma-separated; may be empty */
+    struct bytes identities;    /* P-Associated-URI values, comma-separated; empty: the aor alone */
+    uint8_t text[];
+};
+
+/* What a 200 to REGISTER said of one contact. */
+struct registration_facts {
+    struct bytes aor, key, contact, private_id, service_route, identities;
+    uint32_t expires; /* seconds, not 0 */
+    bool outbound;
+};
+
+struct phone *phone_find(const struct pcscf *p, const struct flow *f);
+/* Adds or refreshes. 0, -ENOMEM, -ENOSPC (pcscf.max_registrations). */
+int phone_register(struct pcscf *p, const struct flow *f, const struct registration_facts *facts);
+void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key);
+void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor);
+/* The flow is gone, and with it all that was registered on it. The binding at the registrar stays until it
+ * expires or a 430 tells (RFC 5626 5.3.1). */
+void phone_lost(struct pcscf *p, const struct flow *f);
+/* All of them, at the end. */
+void phones_clear(struct pcscf *p);
+
+/* Is that URI one of the identities that may be asserted? */
+bool registration_has_identity(const struct registration *r, const struct sip_uri *uri);
+/* The default public identity, without <>: the first of P-Associated-URI (TS 24.229 5.2.6.3). */
+struct bytes registration_default_identity(const struct registration *r);
+
+/* The sealed name of a flow (RFC 5626 5.2), NUL-terminated. False: no room or no cipher. */
+bool flow_token_seal(struct worker *w, const struct flow *f, char dst[static TOKEN_TEXT_MAX]);
+enum flow_token_verdict {
+    FLOW_TOKEN_OK,
+    FLOW_TOKEN_OLD,    /* ours, from before a restart: the flow is gone */
+    FLOW_TOKEN_FOREIGN /* forged, cut, or of another key */
+};
+enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow *out);
+/* Can a request be sent to that phone now? Only for flows of this worker. */
+bool flow_reaches(const struct pcscf *p, const struct flow *f);

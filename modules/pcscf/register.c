@@ -1,0 +1,261 @@
+#include "modules/pcscf/register.h"
+#include "modules/pcscf/passage.h"
+#include "modules/pcscf/trust.h"
+#include "modules/sip/contact_key.h"
+#include "modules/sip/digest.h"
+#include "modules/sip/server_txn.h"
+#include <errno.h>
+
+/* One REGISTER on its way: proxy_data. */
+struct registering {
+    struct pcscf *p;
+    struct flow flow;
+    char path[ROUTE_URI_MAX];
+};
+
+/* ---- the request ---- */
+
+/* TS 24.229 5.2.2.1: the parameter is ours to set; a phone's own word about its protection counts for
+ * nothing. */
+static void cut_integrity_protected(const struct sip_msg *rq, struct sip_edit *e)
+{
+    const struct sip_header *h = sip_msg_first(rq, SIP_H_AUTHORIZATION);
+    for (; h; h = sip_msg_next(rq, h)) {
+        struct bytes rest = h->value;
+        size_t at = 0;
+        while (at < rest.n && !bytes_istarts(bytes_skip(rest, at), BYTES("integrity-protected")))
+            at++;
+        if (at == rest.n)
+            continue;
+        struct bytes from = bytes_skip(rest, at);
+        size_t comma = bytes_find_byte(from, ',');
+        if (comma != BYTES_NOT_FOUND) {
+            sip_edit_cut(e, bytes_first(from, comma + 1));
+            continue;
+        }
+        while (at > 0 && rest.p[at - 1] != ',')
+            at--;
+        sip_edit_cut(
+            e, bytes_skip(rest, at ? at - 1 : 0)); /* the last parameter goes with the comma before it */
+    }
+}
+
+static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rq,
+                        struct sip_edit *e)
+{
+    (void)b;
+    const struct registering *g = proxy_data(proxy);
+    sip_edit_remove(e,
+                    SIP_H_ROUTE); /* the phone's outbound proxy is us; the way to the core is ours to know */
+    trust_apply(rq, TRUST_FROM_PHONE, e);
+    passage_edit_sec_agree(rq, e);
+    cut_integrity_protected(rq, e);
+    sip_edit_push(e, SIP_H_PATH, bytes_str(g->path));
+    sip_edit_add(e, SIP_H_REQUIRE, BYTES("path")); /* TS 24.229 5.2.2.1 */
+    if (!sip_msg_has_token(rq, SIP_H_SUPPORTED, BYTES("path")))
+        sip_edit_add(e, SIP_H_SUPPORTED,
+                     BYTES("path")); /* strict registrars ask the phone's opinion (RFC 3327 5.2) */
+    const char *network = g->p->config->visited_network;
+    sip_edit_add(e, SIP_H_P_VISITED_NETWORK_ID,
+                 sip_edit_text(e, "\"%s\"", network[0] ? network : g->p->host));
+    passage_edit_charging(g->p, e);
+    return 0;
+}
+
+/* ---- what a 200 teaches ---- */
+
+struct lesson {
+    const struct registering *g;
+    const struct sip_msg *rq, *rs;
+    struct registration_facts facts;
+    struct buf service_route, identities;
+    char aor[SIP_AOR_MAX];
+    char key[SIP_CONTACT_KEY_MAX];
+};
+
+static void join_values(const struct sip_msg *m, enum sip_header_id id, struct buf *out)
+{
+    struct sip_values it = sip_values(m, id);
+    struct bytes item;
+    while (sip_values_next(&it, &item)) {
+        if (buf_len(out))
+            buf_str(out, ", ");
+        buf_append(out, item);
+    }
+}
+
+static bool same_binding(const struct sip_contact *a, const struct sip_contact *b)
+{
+    char ka[SIP_CONTACT_KEY_MAX], kb[SIP_CONTACT_KEY_MAX];
+    size_t na = sip_contact_key(a, true, ka), nb = sip_contact_key(b, true, kb);
+    if (na && nb && bytes_eq(bytes_of(ka, na), bytes_of(kb, nb)))
+        return true;
+    return !a->na.star && !b->na.star && sip_uri_eq(&a->na.uri, &b->na.uri);
+}
+
+/* RFC 3261 10.2.4 and 10.3 step 8: the expires of the contact, else the header field. 0: it is not bound. */
+static uint32_t granted(const struct sip_msg *rs, const struct sip_contact *asked)
+{
+    struct sip_values it = sip_values(rs, SIP_H_CONTACT);
+    struct bytes item;
+    while (sip_values_next(&it, &item)) {
+        struct sip_contact c;
+        if (!sip_contact_parse(item, &c) || c.na.star || !same_binding(&c, asked))
+            continue;
+        if (c.has_expires)
+            return c.expires;
+        return sip_msg_has(rs, SIP_H_EXPIRES) ? sip_expires_value(sip_msg_value(rs, SIP_H_EXPIRES)) : 3600;
+    }
+    return 0;
+}
+
+static void learn_contact(struct lesson *l, const struct sip_contact *asked)
+{
+    struct pcscf *p = l->g->p;
+    size_t n = sip_contact_key(asked, true, l->key);
+    if (!n)
+        return;
+    l->facts.key = bytes_of(l->key, n);
+    l->facts.contact = asked->na.uri.text;
+    l->facts.expires = granted(l->rs, asked);
+    if (!l->facts.expires) {
+        phone_unregister(p, &l->g->flow, l->facts.aor, l->facts.key);
+        return;
+    }
+    int rc = phone_register(p, &l->g->flow, &l->facts);
+    if (rc < 0)
+        log_warn(&p->w->log, "sip.registration_lost", F_BYTES("aor", l->facts.aor), F_ERRNO(rc));
+}
+
+static void learn_contacts(struct lesson *l)
+{
+    struct sip_values it = sip_values(l->rq, SIP_H_CONTACT);
+    struct bytes item;
+    while (sip_values_next(&it, &item)) {
+        struct sip_contact c;
+        if (!sip_contact_parse(item, &c))
+            continue;
+        if (c.na.star)
+            phone_unregister_all(l->g->p, &l->g->flow, l->facts.aor);
+        else
+            learn_contact(l, &c);
+    }
+}
+
+static struct bytes private_id(const struct sip_msg *rq)
+{
+    struct digest_credentials c;
+    struct bytes value = sip_msg_value(rq, SIP_H_AUTHORIZATION);
+    return value.n && digest_credentials_parse(value, &c) == 0 ? c.username : BYTES_NONE;
+}
+
+static void learn(const struct registering *g, const struct sip_msg *rq, const struct sip_msg *rs)
+{
+    struct lesson l = {.g = g, .rq = rq, .rs = rs};
+    size_t n = sip_aor(&rq->to.uri, l.aor, sizeof(l.aor));
+    if (!n)
+        return;
+    buf_init(&l.service_route);
+    buf_init(&l.identities);
+    join_values(rs, SIP_H_SERVICE_ROUTE, &l.service_route);
+    join_values(rs, SIP_H_P_ASSOCIATED_URI, &l.identities);
+    l.facts.aor = bytes_of(l.aor, n);
+    l.facts.private_id = private_id(rq);
+    l.facts.service_route = buf_bytes(&l.service_route);
+    l.facts.identities = buf_bytes(&l.identities);
+    l.facts.outbound = sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"));
+    if (!l.service_route.failed && !l.identities.failed)
+        learn_contacts(&l);
+    buf_fini(&l.service_route);
+    buf_fini(&l.identities);
+}
+
+/* ---- the response ---- */
+
+static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
+{
+    (void)b;
+    const struct registering *g = proxy_data(proxy);
+    const struct sip_msg *rq = proxy_request(proxy);
+    if (rs->status < 200)
+        return PROXY_GO_ON;
+    if (rs->status < 300) {
+        pcscf_count(g->p, PCSCF_REGISTER_OK);
+        if (rq && (g->flow.transport == TRANSPORT_UDP || flow_alive(g->p->w, &g->flow)))
+            learn(g, rq, rs);
+        return PROXY_GO_ON;
+    }
+    bool challenge = rs->status == 401 || rs->status == 407;
+    pcscf_count(g->p, challenge ? PCSCF_REGISTER_CHALLENGED : PCSCF_REGISTER_FAILED);
+    if (!challenge)
+        log_debug(&g->p->w->log, "sip.register_refused", F_UINT("status", rs->status),
+                  F_ADDR("peer", &g->flow.peer));
+    return PROXY_GO_ON;
+}
+
+static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
+{
+    (void)b;
+    const struct registering *g = proxy_data(proxy);
+    pcscf_count(g->p, PCSCF_REGISTER_FAILED);
+    if (status == 503)
+        pcscf_count(g->p, PCSCF_CORE_DOWN);
+    log_debug(&g->p->w->log, "sip.register_failed", F_INT("status", status), F_ERRNO(err));
+    return PROXY_GO_ON;
+}
+
+static void edit_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs,
+                          struct sip_edit *e)
+{
+    (void)b;
+    const struct registering *g = proxy_data(proxy);
+    trust_apply(rs, TRUST_TO_PHONE, e);
+    if (rs->status / 100 != 2 || !g->p->config->flow_timer)
+        return;
+    if (sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"))) /* RFC 5626 5.4 */
+        sip_edit_set(e, SIP_H_FLOW_TIMER,
+                     sip_edit_text(e, "%lld", (long long)(g->p->config->flow_timer / 1000)));
+}
+
+static const struct proxy_user register_proxy = {
+    .edit_request = edit_request,
+    .on_response = on_response,
+    .on_failure = on_failure,
+    .edit_response = edit_response,
+};
+
+static bool begin(struct pcscf *p, const struct flow *f, struct registering *g)
+{
+    const struct phone *ph = phone_find(p, f);
+    char fresh[TOKEN_TEXT_MAX];
+    *g = (struct registering){.p = p, .flow = *f};
+    if (!ph && !flow_token_seal(p->w, f, fresh))
+        return false;
+    return route_for_core(p, ph ? ph->token : fresh, true, g->path);
+}
+
+void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    (void)rq;
+    pcscf_count(p, PCSCF_REQUESTS_PHONE);
+    struct registering g;
+    struct sip_hop core = core_link_hop(p);
+    if (core.kind == HOP_NONE) {
+        pcscf_count(p, PCSCF_CORE_DOWN);
+        server_txn_refuse(st, 503);
+        return;
+    }
+    if (!begin(p, &server_txn_from(st)->flow, &g)) {
+        server_txn_refuse(st, 500);
+        return;
+    }
+    struct proxy *proxy = proxy_create(st, &register_proxy, sizeof(g));
+    if (!proxy)
+        return;
+    *(struct registering *)proxy_data(proxy) = g;
+    const struct proxy_target target = {.hop = core};
+    if (proxy_add(proxy, &target) < 0)
+        proxy_end(proxy, 500, BYTES_NONE);
+    else
+        proxy_run(proxy);
+}

@@ -1,0 +1,118 @@
+#include "modules/pcscf/request.h"
+#include "modules/pcscf/passage.h"
+#include "modules/pcscf/register.h"
+#include "modules/sip/server_txn.h"
+
+/* RFC 3261 16.3 item 5. sec-agree is answered by us; privacy is what the trust table does (RFC 3323 4.2). */
+static bool unsupported(const struct sip_msg *rq, struct bytes *tag)
+{
+    struct sip_values it = sip_values(rq, SIP_H_PROXY_REQUIRE);
+    while (sip_values_next(&it, tag)) {
+        if (!bytes_ieq(*tag, BYTES("sec-agree")) && !bytes_ieq(*tag, BYTES("privacy")) &&
+            !bytes_ieq(*tag, BYTES("path")) && !bytes_ieq(*tag, BYTES("outbound")))
+            return true;
+    }
+    return false;
+}
+
+static bool refuse_bad_extension(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    struct bytes tag;
+    if (!unsupported(rq, &tag))
+        return false;
+    struct buf extra;
+    buf_init(&extra);
+    buf_printf(&extra, "Unsupported: %.*s\r\n", BYTES_FMT(tag));
+    server_txn_refuse_with(st, 420, buf_bytes(&extra));
+    buf_fini(&extra);
+    return true;
+}
+
+/* RFC 3261 16.3 item 2. */
+static bool refuse_scheme(struct server_txn *st, const struct sip_msg *rq)
+{
+    if (rq->ruri.scheme != SIP_URI_OTHER)
+        return false;
+    server_txn_refuse(st, 416);
+    return true;
+}
+
+/* The core asks whether we are alive: OPTIONS to ourselves, not through us (RFC 3261 11.2). */
+static bool answer_options(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    struct route_top top;
+    if (rq->method != SIP_OPTIONS || !route_is_ours(p, &rq->ruri) || rq->ruri.user.n)
+        return false;
+    if (!route_read(p, rq, &top) || top.token.n || top.has_next)
+        return false;
+    server_txn_refuse_with(
+        st, 200,
+        BYTES("Allow: INVITE, ACK, BYE, CANCEL, REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, "
+              "NOTIFY, PUBLISH, INFO, UPDATE, PRACK, REFER\r\nSupported: path, outbound\r\n"));
+    return true;
+}
+
+static int prepare(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, struct passage *g)
+{
+    if (core_link_is_from(p, from)) {
+        pcscf_count(p, PCSCF_REQUESTS_CORE);
+        return passage_from_core(p, rq, g);
+    }
+    pcscf_count(p, PCSCF_REQUESTS_PHONE);
+    return passage_from_phone(p, &from->flow, rq, g);
+}
+
+static void forward(struct server_txn *st, const struct passage *g)
+{
+    struct proxy *proxy = proxy_create(st, &passage_proxy, sizeof(*g));
+    if (!proxy)
+        return;
+    *(struct passage *)proxy_data(proxy) = *g;
+    const struct proxy_target target = {.hop = g->to, .route = g->route};
+    if (proxy_add(proxy, &target) < 0)
+        proxy_end(proxy, 500, BYTES_NONE);
+    else
+        proxy_run(proxy);
+}
+
+static void on_request(struct sip_layer *l, struct server_txn *st, const struct sip_msg *rq)
+{
+    struct pcscf *p = sip_layer_state(l);
+    const struct sip_hop *from = server_txn_from(st);
+    struct passage g;
+    if (proxy_check(st) || refuse_bad_extension(p, st, rq) || refuse_scheme(st, rq))
+        return;
+    if (core_link_is_from(p, from) && answer_options(p, st, rq))
+        return;
+    if (rq->method == SIP_REGISTER && !core_link_is_from(p, from)) {
+        register_handle(p, st, rq);
+        return;
+    }
+    int status = prepare(p, from, rq, &g);
+    if (!status) {
+        forward(st, &g);
+        return;
+    }
+    log_debug(&p->w->log, "sip.refused", F_BYTES("method", rq->method_name), F_INT("status", status),
+              F_ADDR("peer", &from->flow.peer));
+    server_txn_refuse(st, status);
+}
+
+static int edit_ack(void *arg, const struct sip_msg *rq, struct sip_edit *e)
+{
+    passage_edit_request(arg, rq, e);
+    return 0;
+}
+
+/* ACK of a 2xx: it has a way of its own, and no answer (RFC 3261 16.10, 13.2.2.4): what may not pass is
+ * dropped. */
+static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *ack)
+{
+    struct passage g;
+    if (prepare(sip_layer_state(l), from, ack, &g))
+        return;
+    const struct proxy_ack how = {.from = *from, .to = g.to, .route = g.route, .edit = edit_ack, .arg = &g};
+    proxy_forward_ack(l, ack, &how);
+}
+
+const struct sip_layer_user pcscf_requests = {.on_request = on_request, .on_ack = on_ack};

@@ -1,0 +1,54 @@
+/* response: what changes in responses on their way through the edge, and what a missing one means. */
+#include "modules/pcscf/passage.h"
+#include "modules/pcscf/trust.h"
+#include <errno.h>
+
+static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rq,
+                        struct sip_edit *e)
+{
+    (void)b;
+    passage_edit_request(proxy_data(proxy), rq, e);
+    return 0;
+}
+
+/* RFC 5626 11.5: 430 is between proxies; "endpoints should never receive a 430". */
+static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
+{
+    (void)b;
+    const struct passage *g = proxy_data(proxy);
+    return g->from_phone && rs->status == 430 ? 480 : PROXY_GO_ON;
+}
+
+/* RFC 5626 5.3.1: the connection broke under a request to the phone: the core is told that the flow failed,
+ * and may try another one of that phone's. */
+static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
+{
+    (void)b;
+    const struct passage *g = proxy_data(proxy);
+    if (g->from_phone) {
+        if (status == 503)
+            pcscf_count(g->p, PCSCF_CORE_DOWN);
+        return PROXY_GO_ON;
+    }
+    if (status != 503 || (err != -ENOTCONN && err != -ENOBUFS))
+        return PROXY_GO_ON;
+    pcscf_count(g->p, PCSCF_FLOW_FAILED);
+    return 430;
+}
+
+static void edit_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs,
+                          struct sip_edit *e)
+{
+    (void)b;
+    const struct passage *g = proxy_data(proxy);
+    trust_apply(rs, g->from_phone ? TRUST_TO_PHONE : TRUST_FROM_PHONE, e);
+    if (!g->from_phone && g->identity[0]) /* TS 24.229 5.2.6.4: the called party's, in the network's words */
+        sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
+}
+
+const struct proxy_user passage_proxy = {
+    .edit_request = edit_request,
+    .on_response = on_response,
+    .on_failure = on_failure,
+    .edit_response = edit_response,
+};

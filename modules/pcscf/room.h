@@ -1,0 +1,35 @@
+/* room: what the edge keeps on one worker, and the one place where its parts find each other.
+ *
+ * Floor 3; private to modules/pcscf. */
+#pragma once
+#include "appliance/base/map.h"
+#include "modules/pcscf/core_link.h"
+#include "modules/pcscf/pcscf.h"
+#include "modules/sip/transaction.h"
+
+struct pcscf {
+    struct worker *w;
+    const struct pcscf_config *config; /* this worker's view; swapped on reload */
+    struct sip_layer *layer;
+    _Atomic uint64_t *stats;
+    struct map phones; /* struct phone, by flow */
+    struct core_link core;
+    char host[CORE_HOST_MAX]; /* ours, as phones know it */
+};
+
+extern const struct sip_entity pcscf_entity;
+
+/* NULL: out of memory, or settings that cannot work (the log says which). send as in sip_layer_setup. */
+struct pcscf *pcscf_create(struct worker *w, sip_send *send);
+void pcscf_destroy(struct pcscf *p);
+struct pcscf *pcscf_of(const struct worker *w); /* NULL before start */
+
+static inline void pcscf_count(struct pcscf *p, enum pcscf_stat what)
+{
+    stat_inc(&p->stats[what]);
+}
+
+/* One whole message from a phone, or from the core after sorting. */
+void pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg);
+/* A phone's connection is gone. */
+void pcscf_flow_closed(struct pcscf *p, const struct flow *f);

@@ -1,0 +1,120 @@
+#include "modules/pcscf/route.h"
+#include "mux/conn.h"
+#include <stdio.h>
+
+static uint16_t phone_port(const struct pcscf *p, const struct flow *f)
+{
+    if (f->transport == TRANSPORT_UDP) {
+        const struct udp_port *u = udp_port_get(p->w, f->udp_index);
+        return u ? u->local.port : 5060;
+    }
+    if (f->transport == TRANSPORT_TLS && p->config->port)
+        return (uint16_t)p->config->port;
+    const struct conn *c = conn_get(p->w, f->conn);
+    if (c)
+        return c->local.port;
+    return f->transport == TRANSPORT_TLS ? 443 : 5060;
+}
+
+static bool fits(int n, size_t cap)
+{
+    return n > 0 && (size_t)n < cap;
+}
+
+bool route_phone_host(const struct pcscf *p, const struct flow *f, char *dst, size_t cap)
+{
+    return fits(snprintf(dst, cap, "%s:%u", p->host, phone_port(p, f)), cap);
+}
+
+bool route_for_phone(const struct pcscf *p, const struct flow *f, const char *token,
+                     char dst[static ROUTE_URI_MAX])
+{
+    static const char *const transport[] = {[TRANSPORT_NONE] = "",
+                                            [TRANSPORT_UDP] = "",
+                                            [TRANSPORT_TCP] = ";transport=tcp",
+                                            [TRANSPORT_TLS] = ";transport=tls"};
+    int n = snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s:%u%s;lr>", token, p->host, phone_port(p, f),
+                     transport[f->transport]);
+    return fits(n, ROUTE_URI_MAX);
+}
+
+bool route_for_core(const struct pcscf *p, const char *token, bool ob, char dst[static ROUTE_URI_MAX])
+{
+    const char *transport = p->core.name.transport == TRANSPORT_TCP ? ";transport=tcp" : "";
+    int n =
+        snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s%s;lr%s>", token, p->core.host, transport, ob ? ";ob" : "");
+    return fits(n, ROUTE_URI_MAX);
+}
+
+bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
+{
+    if (!sip_uri_is_sip(uri))
+        return false;
+    if (bytes_ieq(uri->host.text, bytes_str(p->host)))
+        return true;
+    if (p->core.reach.family == ADDR_NONE || uri->host.kind == SIP_HOST_NAME)
+        return false;
+    uint16_t port = uri->host.port ? uri->host.port : 5060;
+    return addr_ip_eq(&uri->host.addr, &p->core.reach) && port == p->core.reach.port;
+}
+
+bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_top *out)
+{
+    *out = (struct route_top){0};
+    struct sip_values it = sip_values(rq, SIP_H_ROUTE);
+    struct bytes item;
+    while (sip_values_next(&it, &item)) {
+        struct sip_nameaddr na;
+        if (!sip_nameaddr_parse(item, &na))
+            return false;
+        bool ours = route_is_ours(p, &na.uri);
+        bool second = out->own == 1 && bytes_eq(na.uri.user, out->token);
+        if (!ours || (out->own && !second)) {
+            out->has_next = true;
+            out->next_is_ours = ours;
+            return true;
+        }
+        out->token = na.uri.user;
+        out->own++;
+    }
+    return !it.bad;
+}
+
+/* ---- sorting ---- */
+
+static bool next_line(struct bytes *rest, struct bytes *line)
+{
+    size_t end = bytes_find_byte(*rest, '\n');
+    if (end == BYTES_NOT_FOUND)
+        return false;
+    *line = bytes_trim(bytes_first(*rest, end));
+    *rest = bytes_skip(*rest, end + 1);
+    return true;
+}
+
+static struct bytes user_of(struct bytes line)
+{
+    size_t at = bytes_find(line, BYTES("sip:"));
+    if (at == BYTES_NOT_FOUND)
+        return BYTES_NONE;
+    struct bytes rest = bytes_skip(line, at + 4);
+    size_t end = bytes_find_byte(rest, '@');
+    return end == BYTES_NOT_FOUND ? BYTES_NONE : bytes_first(rest, end);
+}
+
+uint16_t route_sort(struct worker *w, struct bytes msg)
+{
+    struct bytes line;
+    struct flow f;
+    while (next_line(&msg, &line) && line.n) {
+        if (!bytes_istarts(line, BYTES("Route")))
+            continue;
+        struct bytes after = bytes_trim(bytes_skip(line, 5));
+        if (!after.n || after.p[0] != ':')
+            continue;
+        if (flow_token_open(w, user_of(after), &f) == FLOW_TOKEN_OK)
+            return f.conn.worker;
+        return w->id;
+    }
+    return w->id;
+}

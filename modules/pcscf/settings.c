@@ -1,0 +1,121 @@
+#include "modules/pcscf/core_link.h"
+#include "modules/pcscf/pcscf.h"
+
+static bool check_core(const char *text, const char **why)
+{
+    struct core_name core;
+    if (!text[0] || core_name_parse(bytes_str(text), &core))
+        return true;
+    *why = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, or \"\" for the embedded home network";
+    return false;
+}
+
+#define AT(member) offsetof(struct pcscf_config, member)
+
+static const struct setting items[] = {
+    {.key = "host",
+     .type = SETTING_STRING,
+     .offset = AT(host),
+     .preset = "",
+     .help = "name by which phones reach this gateway, as in its certificate; empty: the machine's host name",
+     .reload = RELOAD_RESTART},
+    {.key = "port",
+     .type = SETTING_INT,
+     .offset = AT(port),
+     .preset = "0",
+     .max = 65535,
+     .help = "TLS port as phones see it, where it is another one than the listener's; 0: the listener's",
+     .reload = RELOAD_RESTART},
+    {.key = "core",
+     .type = SETTING_STRING,
+     .offset = AT(core),
+     .preset = "",
+     .help = "the IMS core behind this edge: udp:ADDRESS:PORT or tcp:ADDRESS:PORT; empty: the embedded home "
+             "network",
+     .reload = RELOAD_RESTART,
+     .check = check_core},
+    {.key = "core_address",
+     .type = SETTING_ADDR,
+     .offset = AT(core_address),
+     .preset = "",
+     .help = "address and port at which the core reaches this edge; empty: the first sip+udp listener's",
+     .reload = RELOAD_RESTART},
+    {.key = "core_networks",
+     .type = SETTING_CIDRS,
+     .offset = AT(core_networks),
+     .preset = "",
+     .help =
+         "networks whose plain SIP comes from the core and not from phones; empty: the core's own address",
+     .reload = RELOAD_RESTART},
+    {.key = "visited_network",
+     .type = SETTING_STRING,
+     .offset = AT(visited_network),
+     .preset = "",
+     .help = "text of P-Visited-Network-ID (RFC 7315); empty: the host",
+     .reload = RELOAD_RESTART},
+    {.key = "flow_timer",
+     .type = SETTING_DURATION,
+     .offset = AT(flow_timer),
+     .preset = "2m",
+     .max = 86400000,
+     .help = "Flow-Timer for phones that register with outbound (RFC 5626); 0: none is sent",
+     .reload = RELOAD_NEW},
+    {.key = "unregistered_idle",
+     .type = SETTING_DURATION,
+     .offset = AT(unregistered_idle),
+     .preset = "1m",
+     .min = 1000,
+     .max = 86400000,
+     .help = "how long a connection on which nobody is registered may stay silent",
+     .reload = RELOAD_NEW},
+    {.key = "max_message",
+     .type = SETTING_SIZE,
+     .offset = AT(max_message),
+     .preset = "64k",
+     .min = 4096,
+     .max = 1048576,
+     .help = "largest SIP message, head and body",
+     .reload = RELOAD_NEW},
+    {.key = "max_registrations",
+     .type = SETTING_INT,
+     .offset = AT(max_registrations),
+     .preset = "16",
+     .min = 1,
+     .max = 1024,
+     .help = "registered contacts on one connection at most",
+     .reload = RELOAD_NEW},
+};
+
+const struct settings pcscf_settings = {
+    .section = "pcscf",
+    .help = "the SIP edge: what phones register through",
+    .size = sizeof(struct pcscf_config),
+    .items = items,
+    .n = sizeof(items) / sizeof(items[0]),
+};
+
+static const struct stat_def defs[PCSCF_STATS] = {
+    [PCSCF_REGISTERED] = {"sip_registered", NULL, "Contacts registered on flows of this gateway", STAT_GAUGE},
+    [PCSCF_REGISTER_OK] = {"sip_register_total", "result=\"ok\"", "REGISTER requests by result",
+                           STAT_COUNTER},
+    [PCSCF_REGISTER_CHALLENGED] = {"sip_register_total", "result=\"challenged\"", NULL, STAT_COUNTER},
+    [PCSCF_REGISTER_FAILED] = {"sip_register_total", "result=\"failed\"", NULL, STAT_COUNTER},
+    [PCSCF_REQUESTS_PHONE] = {"sip_requests_total", "from=\"phone\"", "Requests by side", STAT_COUNTER},
+    [PCSCF_REQUESTS_CORE] = {"sip_requests_total", "from=\"core\"", NULL, STAT_COUNTER},
+    [PCSCF_REFUSED_UNREGISTERED] = {"sip_refused_total", "reason=\"unregistered\"",
+                                    "Requests refused at the edge, by reason", STAT_COUNTER},
+    [PCSCF_REFUSED_ROUTE] = {"sip_refused_total", "reason=\"route\"", NULL, STAT_COUNTER},
+    [PCSCF_REFUSED_TOKEN] = {"sip_refused_total", "reason=\"token\"", NULL, STAT_COUNTER},
+    [PCSCF_REFUSED_MALFORMED] = {"sip_refused_total", "reason=\"malformed\"", NULL, STAT_COUNTER},
+    [PCSCF_FLOW_FAILED] = {"sip_flow_failed_total", NULL,
+                           "Requests for a phone whose flow was gone (RFC 5626, 430)", STAT_COUNTER},
+    [PCSCF_FLOWS_LOST] = {"sip_flows_lost_total", NULL, "Flows closed with registrations on them",
+                          STAT_COUNTER},
+    [PCSCF_PINGS] = {"sip_pings_total", NULL, "Double CRLF keep-alives answered", STAT_COUNTER},
+    [PCSCF_UNANSWERABLE] = {"sip_unanswerable_total", NULL, "Messages too broken to be answered",
+                            STAT_COUNTER},
+    [PCSCF_CORE_DOWN] = {"sip_core_unreachable_total", NULL, "Messages that could not be sent to the core",
+                         STAT_COUNTER},
+};
+
+const struct stat_table pcscf_stats = {"pcscf", defs, PCSCF_STATS};
