@@ -11,22 +11,22 @@
 
 /* Why a connection ended; each is counted (sallyport_closes_total{reason=...}). */
 enum close_reason {
-    CLOSE_PEER,          /* the peer closed it in order */
-    CLOSE_RESET,         /* reset, or TLS closed without close_notify */
-    CLOSE_MODULE,        /* the protocol was done with it */
-    CLOSE_PROTOCOL,      /* the protocol got what it cannot go on after */
-    CLOSE_HANDSHAKE,     /* TLS refused: version, cipher, alert, garbage */
+    CLOSE_PEER,      /* the peer closed it in order */
+    CLOSE_RESET,     /* reset, or TLS closed without close_notify */
+    CLOSE_MODULE,    /* the protocol was done with it */
+    CLOSE_PROTOCOL,  /* the protocol got what it cannot go on after */
+    CLOSE_HANDSHAKE, /* TLS refused: version, cipher, alert, garbage */
     CLOSE_HANDSHAKE_LATE,
-    CLOSE_PLAIN,         /* plain text where TLS is due */
-    CLOSE_SILENT,        /* no first byte before the deadline */
-    CLOSE_UNKNOWN,       /* first bytes of no known protocol */
-    CLOSE_SLOW,          /* a frame or first line that never got whole in time */
-    CLOSE_TOO_BIG,       /* a frame over the limit */
+    CLOSE_PLAIN,   /* plain text where TLS is due */
+    CLOSE_SILENT,  /* no first byte before the deadline */
+    CLOSE_UNKNOWN, /* first bytes of no known protocol */
+    CLOSE_SLOW,    /* a frame or first line that never got whole in time */
+    CLOSE_TOO_BIG, /* a frame over the limit */
     CLOSE_IDLE,
-    CLOSE_PEER_LIMIT,    /* too many connections from that address */
-    CLOSE_LIMIT,         /* too many connections in all */
-    CLOSE_PROXY,         /* bad PROXY header, or from an address that is not trusted */
-    CLOSE_BACKLOG,       /* peer does not read: out-batch over its limit */
+    CLOSE_PEER_LIMIT, /* too many connections from that address */
+    CLOSE_LIMIT,      /* too many connections in all */
+    CLOSE_PROXY,      /* bad PROXY header, or from an address that is not trusted */
+    CLOSE_BACKLOG,    /* peer does not read: out-batch over its limit */
     CLOSE_MEMORY,
     CLOSE_SHUTDOWN,
     CLOSE_REASONS
@@ -39,8 +39,8 @@ struct conn {
     enum transport transport;    /* TRANSPORT_TCP or TRANSPORT_TLS */
     struct addr peer;            /* the real one behind a trusted PROXY header */
     struct addr local;
-    uint16_t listener;           /* index in door.listen order */
-    uint64_t opened_at;          /* worker ms */
+    uint16_t listener;  /* index in door.listen order */
+    uint64_t opened_at; /* worker ms */
     /* the rest is the door's: see conn_private.h */
 };
 
@@ -50,7 +50,8 @@ struct flow conn_flow(const struct conn *c);
 
 /* Copies b to the out-batch; it leaves at the end of the turn, with everything else of the turn, in as few
  * records and writes as possible. 0; -EAGAIN: taken, but the batch is over its high mark, so hold back until
- * `drained`; -ENOBUFS: not taken, the batch is full (media drops it, signalling closes); -ENOTCONN closing. */
+ * `drained`; -ENOBUFS: not taken, the batch is full (media drops it, signalling closes); -ENOTCONN closing.
+ */
 int conn_send(struct conn *c, struct bytes b);
 /* The same without a copy: n writable bytes at the end of the out-batch (NULL: full), then commit <= n. */
 uint8_t *conn_reserve(struct conn *c, size_t n);

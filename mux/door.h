@@ -9,26 +9,31 @@
 #pragma once
 #include "mux/module.h"
 
+struct keyring;
+
 extern const struct settings door_settings;
 extern const struct settings tls_settings;
 extern const struct stat_table door_stats;
 
 struct door;
 
-/* Opens this worker's share of every listener (SO_REUSEPORT) and its SSL_CTX, and starts the modules; `modules` is
- * NULL-terminated, in sniffing order, and outlives the door. 0 or -errno, with a log line that names the listener or
- * the file and says what to do. On the management worker: no listener, modules are not started. */
+/* Opens this worker's share of every listener (SO_REUSEPORT) and its SSL_CTX, and starts the modules;
+ * `modules` is NULL-terminated, in sniffing order, and outlives the door. 0 or -errno, with a log line that
+ * names the listener or the file and says what to do. On the management worker: no listener, modules are not
+ * started. */
 int door_start(struct worker *w, const struct module *const *modules);
 /* Stops accepting, closes every connection (CLOSE_SHUTDOWN, flushed), stops the modules. */
 void door_stop(struct worker *w);
-/* Takes over w->config: new certificates for new handshakes (standing connections keep theirs), new caps. Returns 0 or
- * -errno (bad certificate: the old one stays in use, and the log says why). */
+/* Takes over w->config: new certificates for new handshakes (standing connections keep theirs), new caps.
+ * Returns 0 or -errno (bad certificate: the old one stays in use, and the log says why). */
 int door_reload(struct worker *w, const struct config *old);
+/* New keys for session tickets, after a rotation; at start they come from the gateway's keyring. */
+void door_ticket_keys(struct worker *w, const struct keyring *k);
 /* Stops accepting new connections, standing ones go on. */
 void door_drain(struct worker *w);
 
-/* Boot's check before any worker starts, and `config check`: do the certificates and keys load and match, are the
- * listeners well-formed and the modules known? Problems as text lines into `out`; 0 or -EINVAL. */
+/* Boot's check before any worker starts, and `config check`: do the certificates and keys load and match, are
+ * the listeners well-formed and the modules known? Problems as text lines into `out`; 0 or -EINVAL. */
 int door_check(const struct config *c, const struct module *const *modules, struct buf *out);
 
 /* Connections of this worker, for the operator's list. */

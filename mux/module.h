@@ -33,7 +33,8 @@ struct module {
     /* A connection is yours (after sniffing, or at once on a listener of yours). c->state is free for you. */
     void (*opened)(struct conn *c);
     /* Decrypted bytes: eat whole frames, return how many bytes you ate; the door keeps the rest and gives it
-     * again with what comes after. `in` is valid during the call only. After conn_close the result is ignored. */
+     * again with what comes after. `in` is valid during the call only. After conn_close the result is
+     * ignored. */
     size_t (*data)(struct conn *c, struct bytes in);
     /* The peer or the door closed it; called exactly once after opened. c is valid during the call. */
     void (*closed)(struct conn *c);
@@ -44,5 +45,5 @@ struct module {
     void (*datagram)(struct udp_port *u, const struct addr *from, struct bytes in);
 };
 
-/* The modules in sniffing order, NULL-terminated: modules/modules.c. Boot hands the list to door_start, so that
- * the door names no protocol. */
+/* The modules in sniffing order, NULL-terminated: modules/modules.c. Boot hands the list to door_start, so
+ * that the door names no protocol. */

@@ -1,0 +1,278 @@
+/* From the socket to the module: PROXY header, first byte, first bytes, frames. */
+#include "mux/conn_private.h"
+#include "mux/proxy_protocol.h"
+#include "mux/sniff.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446 5.1 */
+
+/* A browser, or a person with curl, that spoke HTTP where TLS is due gets a word that helps. */
+static const struct bytes plain_answer = {
+    (const uint8_t *)"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\n"
+                     "Connection: close\r\n\r\nThis port speaks TLS. Please use https://\n",
+    sizeof "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\n"
+           "Connection: close\r\n\r\nThis port speaks TLS. Please use https://\n" -
+        1};
+
+static void open_with(struct entry *e, const struct module *m)
+{
+    e->conn.module = m;
+    e->conn.state = NULL;
+    e->wanted = NULL;
+    e->told = true;
+    e->stage = STAGE_OPEN;
+    if (m->opened)
+        m->opened(&e->conn);
+}
+
+static const struct module *whose(struct entry *e, struct bytes first, bool *more)
+{
+    *more = false;
+    for (const struct module *const *m = e->door->modules; *m; m++) {
+        enum sniff answer = (*m)->sniff ? (*m)->sniff(first) : SNIFF_NO;
+        if (answer == SNIFF_YES)
+            return *m;
+        *more = *more || answer == SNIFF_MORE;
+    }
+    return NULL;
+}
+
+/* The deadline counts from the first byte, or the first part of a record, and no later one moves it. */
+static void hurry(struct entry *e)
+{
+    if (!e->hurried)
+        e->deadline = e->door->w->now + (uint64_t)e->door->config->first_bytes_timeout;
+    e->hurried = true;
+}
+
+/* True when the connection was opened. */
+static bool sniff(struct entry *e, struct bytes first)
+{
+    const struct door_config *c = e->door->config;
+    bool more;
+    const struct module *m = whose(e, first, &more);
+    if (m) {
+        door_count(e->door, door_stat_sniffed(m->name));
+        e->deadline = 0;
+        open_with(e, m);
+        return true;
+    }
+    if (!more || first.n >= (size_t)c->sniff_limit)
+        conn_close(&e->conn, CLOSE_UNKNOWN);
+    else
+        hurry(e);
+    return false;
+}
+
+static size_t feed_module(struct entry *e, struct bytes in)
+{
+    if (!in.n)
+        return 0;
+    e->deadline = 0; /* it was not silent */
+    const struct module *m = e->conn.module;
+    size_t eaten = m->data ? m->data(&e->conn, in) : in.n;
+    return eaten < in.n ? eaten : in.n;
+}
+
+/* Gives `in` to whom it belongs; a module may hand the connection over in the middle of it. Returns what was
+ * eaten. */
+static size_t consume(struct entry *e, struct bytes in)
+{
+    size_t eaten = 0;
+    do {
+        struct bytes left = bytes_skip(in, eaten);
+        if (e->wanted)
+            open_with(e, e->wanted);
+        if (e->stage == STAGE_SNIFF && (!left.n || !sniff(e, left)))
+            return eaten;
+        if (e->stage == STAGE_OPEN && !e->wanted)
+            eaten += feed_module(e, left);
+    } while (e->wanted && e->stage == STAGE_OPEN);
+    return eaten;
+}
+
+/* A slow frame counts from its first byte; only a frame that got whole starts the count anew. */
+static void watch_frame(struct entry *e, bool ate)
+{
+    bool incomplete = buf_len(&e->rest) > 0 || e->half_record;
+    if (e->stage != STAGE_OPEN || !incomplete || e->paused)
+        e->frame_since = 0;
+    else if (ate || !e->frame_since)
+        e->frame_since = e->door->w->now;
+    if (e->stage == STAGE_SNIFF && incomplete)
+        hurry(e);
+    entry_arm(e);
+}
+
+static void keep(struct entry *e, struct bytes left)
+{
+    buf_clear(&e->rest);
+    if (!left.n)
+        return;
+    spare_take(e->door, &e->rest);
+    if (!buf_append(&e->rest, left))
+        entry_break(e, CLOSE_MEMORY);
+}
+
+/* A rest that is small is put in front of the new bytes (the door's buffers have HEADROOM there); to a larger
+ * one the new bytes are appended, so that a long frame that comes in small pieces is not copied anew with
+ * each. */
+static bool join(struct entry *e, struct bytes *in)
+{
+    size_t n = buf_len(&e->rest);
+    if (n == 0)
+        return true;
+    if (n <= HEADROOM && in->n) {
+        uint8_t *start = e->door->mem + (in->p - e->door->mem) - n;
+        memcpy(start, buf_bytes(&e->rest).p, n);
+        *in = bytes_of(start, n + in->n);
+        return true;
+    }
+    if (in->n && !buf_append(&e->rest, *in))
+        return false;
+    *in = buf_bytes(&e->rest);
+    return true;
+}
+
+void entry_give(struct entry *e, struct bytes in)
+{
+    if (!join(e, &in)) {
+        entry_break(e, CLOSE_MEMORY);
+        return;
+    }
+    bool in_rest = e->rest.mem && in.p == buf_bytes(&e->rest).p;
+    size_t eaten = consume(e, in);
+    if (in_rest)
+        buf_consume(&e->rest, eaten);
+    else
+        keep(e, bytes_skip(in, eaten));
+    if (buf_len(&e->rest) == 0 || e->stage >= STAGE_CLOSING)
+        spare_give(e->door, &e->rest);
+    if (e->stage == STAGE_OPEN && !e->paused && buf_len(&e->rest) > e->frame_max)
+        conn_close(&e->conn, CLOSE_TOO_BIG);
+    watch_frame(e, eaten > 0);
+}
+
+/* In front of TLS. */
+static void refuse_plain(struct entry *e, struct bytes first)
+{
+    if (proxy_looks_like(first)) {
+        conn_close(&e->conn, CLOSE_PROXY);
+        return;
+    }
+    if (sniff_text(first, SNIFF_HTTP) == SNIFF_YES && !buf_append(&e->wire, plain_answer))
+        e->broken = true;
+    conn_close(&e->conn, CLOSE_PLAIN);
+}
+
+static void take(struct entry *e, struct bytes in)
+{
+    if (!in.n)
+        return;
+    if (!e->ssl) {
+        entry_give(e, in);
+        return;
+    }
+    if (!e->first_seen && in.p[0] != TLS_HANDSHAKE_RECORD) {
+        refuse_plain(e, in);
+        return;
+    }
+    e->first_seen = true;
+    conn_tls_take(e, in);
+}
+
+static void use_addresses(struct entry *e, const struct proxy_header *h)
+{
+    door_count(e->door, DOOR_PROXY_HEADERS);
+    if (!h->has_addresses)
+        return;
+    e->conn.peer = h->source;
+    e->conn.local = h->destination;
+}
+
+/* The header may come in pieces, and with the first of TLS behind it. */
+static void take_proxy(struct entry *e, struct bytes in)
+{
+    struct door *d = e->door;
+    struct proxy_header h;
+    if (!join(e, &in)) {
+        entry_break(e, CLOSE_MEMORY);
+        return;
+    }
+    switch (proxy_parse(in, &h)) {
+    case PROXY_BAD:
+        entry_break(e, CLOSE_PROXY);
+        return;
+    case PROXY_MORE:
+        if (in.p != buf_bytes(&e->rest).p)
+            keep(e, in);
+        return;
+    case PROXY_DONE:
+        break;
+    }
+    spare_give(d, &e->rest);
+    use_addresses(e, &h);
+    if (entry_begin(e) == 0)
+        take(e, bytes_skip(in, h.length));
+}
+
+static void discard(struct entry *e, ssize_t n)
+{
+    if (n > 0)
+        return;
+    e->eof = true;
+    if (e->stage == STAGE_LINGER)
+        e->stage = STAGE_GONE;
+    entry_touch(e);
+}
+
+/* TLS that ends without close_notify may have been cut by somebody (RFC 8446 6.1): it is a reset, though what
+ * was decrypted before has been given to the module. */
+static void peer_ended(struct entry *e)
+{
+    e->eof = true;
+    bool cut = e->ssl && e->first_seen;
+    conn_close(&e->conn, cut ? CLOSE_RESET : CLOSE_PEER);
+    entry_touch(e);
+}
+
+/* Handshakes are dear (some 200 us each); those over the turn's share stay in the socket until the next turn.
+ */
+static bool may_handshake(struct entry *e)
+{
+    struct door *d = e->door;
+    if (e->stage != STAGE_HANDSHAKE)
+        return true;
+    if (d->handshakes_left == 0) {
+        door_count(d, DOOR_TLS_PUT_OFF);
+        return false;
+    }
+    d->handshakes_left--;
+    return true;
+}
+
+void entry_receive(struct entry *e)
+{
+    struct door *d = e->door;
+    if (!may_handshake(e))
+        return;
+    ssize_t n = recv(e->fd, d->raw, RAW_MAX, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        entry_break(e, CLOSE_RESET);
+        return;
+    }
+    stat_add(&d->stats[DOOR_BYTES_IN], (uint64_t)n);
+    e->heard_at = d->w->now;
+    if (e->stage >= STAGE_CLOSING)
+        discard(e, n);
+    else if (n == 0)
+        peer_ended(e);
+    else if (e->stage == STAGE_PROXY)
+        take_proxy(e, bytes_of(d->raw, (size_t)n));
+    else
+        take(e, bytes_of(d->raw, (size_t)n));
+}

@@ -1,0 +1,200 @@
+/* OpenSSL without a socket: it reads from door->feed, which is what one recv brought, and writes to
+ * entry.wire, which goes out at the end of the turn. It keeps the first part of an incomplete record itself;
+ * with RELEASE_BUFFERS that is all it keeps. */
+#include "mux/conn_private.h"
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+
+#define RECORD_MAX 16384 /* RFC 8446 5.1 */
+
+static int bio_write(BIO *b, const char *data, int n)
+{
+    struct entry *e = BIO_get_data(b);
+    BIO_clear_retry_flags(b);
+    if (n <= 0)
+        return 0;
+    if (!e->wire.mem)
+        spare_take(e->door, &e->wire);
+    if (!buf_append(&e->wire, bytes_of(data, (size_t)n)))
+        return -1;
+    entry_touch(e);
+    return n;
+}
+
+static int bio_read(BIO *b, char *data, int cap)
+{
+    struct entry *e = BIO_get_data(b);
+    struct bytes *feed = &e->door->feed;
+    BIO_clear_retry_flags(b);
+    if (cap <= 0)
+        return 0;
+    if (feed->n == 0) {
+        BIO_set_retry_read(b);
+        return -1;
+    }
+    size_t n = feed->n < (size_t)cap ? feed->n : (size_t)cap;
+    memcpy(data, feed->p, n);
+    *feed = bytes_skip(*feed, n);
+    return (int)n;
+}
+
+static long bio_ctrl(BIO *b, int command, long number, void *pointer)
+{
+    return command == BIO_CTRL_FLUSH;
+}
+
+int conn_tls_bio(struct door *d)
+{
+    d->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "sallyport");
+    if (!d->bio)
+        return -ENOMEM;
+    BIO_meth_set_write(d->bio, bio_write);
+    BIO_meth_set_read(d->bio, bio_read);
+    BIO_meth_set_ctrl(d->bio, bio_ctrl);
+    return 0;
+}
+
+int conn_tls_begin(struct entry *e)
+{
+    struct door *d = e->door;
+    BIO *b = BIO_new(d->bio);
+    e->ssl = b ? SSL_new(d->tls->ctx) : NULL;
+    if (!e->ssl) {
+        BIO_free(b);
+        ERR_clear_error();
+        return -ENOMEM;
+    }
+    BIO_set_data(b, e);
+    BIO_set_init(b, 1);
+    SSL_set_bio(e->ssl, b, b);
+    SSL_set_accept_state(e->ssl);
+    e->tls = tls_hold(d->tls);
+    return 0;
+}
+
+bool conn_tls_ready(const struct entry *e)
+{
+    return e->ssl && !e->tls_failed && SSL_is_init_finished(e->ssl);
+}
+
+/* What OpenSSL had to say to the peer (an alert) is in `wire` and still leaves. */
+static void fail(struct entry *e, enum close_reason why)
+{
+    struct worker *w = e->door->w;
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    e->tls_failed = true;
+    log_debug(&w->log, "tls.failed", F_ADDR("peer", &e->conn.peer), F_STR("why", reason ? reason : "?"));
+    ERR_clear_error();
+    conn_close(&e->conn, why);
+}
+
+static void count_handshake(struct entry *e)
+{
+    struct door *d = e->door;
+    door_count(d, SSL_version(e->ssl) == TLS1_3_VERSION ? DOOR_TLS13 : DOOR_TLS12);
+    if (SSL_session_reused(e->ssl))
+        door_count(d, DOOR_TLS_RESUMED);
+}
+
+/* True when the handshake is done. */
+static bool shake(struct entry *e)
+{
+    ERR_clear_error();
+    int rc = SSL_do_handshake(e->ssl);
+    if (rc == 1) {
+        count_handshake(e);
+        entry_ready(e);
+        return e->stage < STAGE_CLOSING;
+    }
+    if (SSL_get_error(e->ssl, rc) == SSL_ERROR_WANT_READ)
+        return false;
+    door_count(e->door, DOOR_TLS_FAILED);
+    fail(e, CLOSE_HANDSHAKE);
+    return false;
+}
+
+/* One recv's worth: never more than PLAIN_MAX, since a record is longer than what is in it. */
+static size_t decrypt(struct entry *e, int *error)
+{
+    uint8_t *to = e->door->plain;
+    size_t n = 0;
+    *error = SSL_ERROR_NONE;
+    while (n < PLAIN_MAX && *error == SSL_ERROR_NONE) {
+        size_t got = 0;
+        ERR_clear_error();
+        int rc = SSL_read_ex(e->ssl, to + n, PLAIN_MAX - n, &got);
+        n += got;
+        *error = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(e->ssl, rc);
+    }
+    return n;
+}
+
+static void ended(struct entry *e, int error)
+{
+    if (error == SSL_ERROR_ZERO_RETURN)
+        conn_close(&e->conn, CLOSE_PEER); /* close_notify; our own goes back (RFC 8446 6.1) */
+    else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_NONE)
+        fail(e, CLOSE_PROTOCOL);
+}
+
+void conn_tls_take(struct entry *e, struct bytes raw)
+{
+    struct door *d = e->door;
+    int error = SSL_ERROR_WANT_READ;
+    size_t n = 0;
+    d->feed = raw;
+    if (SSL_is_init_finished(e->ssl) || shake(e))
+        n = decrypt(e, &error);
+    d->feed = BYTES_NONE;
+    if (e->stage == STAGE_HANDSHAKE || e->stage >= STAGE_CLOSING)
+        return;
+    /* "RB": a header was read and its body is not whole; has_pending: not even the header is. */
+    e->half_record = SSL_has_pending(e->ssl) || strcmp(SSL_rstate_string(e->ssl), "RB") == 0;
+    entry_give(e, bytes_of(d->plain, n));
+    ended(e, error);
+}
+
+bool conn_tls_seal(struct entry *e)
+{
+    while (buf_len(&e->out) && buf_len(&e->wire) < WIRE_MARK) {
+        struct bytes b = bytes_first(buf_bytes(&e->out), RECORD_MAX);
+        size_t n = 0;
+        ERR_clear_error();
+        if (SSL_write_ex(e->ssl, b.p, b.n, &n) != 1) {
+            ERR_clear_error();
+            e->tls_failed = true;
+            entry_break(e, CLOSE_MEMORY);
+            return false;
+        }
+        buf_consume(&e->out, n);
+    }
+    return true;
+}
+
+void conn_tls_notify(struct entry *e)
+{
+    if (!conn_tls_ready(e))
+        return;
+    ERR_clear_error();
+    SSL_shutdown(e->ssl);
+    ERR_clear_error();
+}
+
+const char *conn_tls_version(const struct conn *c)
+{
+    const struct entry *e = entry_of_const(c);
+    return conn_tls_ready(e) ? SSL_get_version(e->ssl) : "";
+}
+
+const char *conn_tls_cipher(const struct conn *c)
+{
+    const struct entry *e = entry_of_const(c);
+    return conn_tls_ready(e) ? SSL_get_cipher_name(e->ssl) : "";
+}
+
+bool conn_tls_resumed(const struct conn *c)
+{
+    const struct entry *e = entry_of_const(c);
+    return conn_tls_ready(e) && SSL_session_reused(e->ssl);
+}
