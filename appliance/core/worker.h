@@ -20,6 +20,7 @@ struct keyring;
 struct token_box;
 struct guard;
 struct location;
+struct quota;
 
 #define WORKER_MAX     64
 #define WORKER_ROOMS   16
@@ -72,6 +73,7 @@ struct gateway {
     struct stats *stats;
     _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
     _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
+    _Atomic(struct quota *) quota;       /* TURN's: allocations by user, over all workers */
     uint32_t node;                       /* this node's number in sealed identifiers */
     int64_t started;                     /* wall seconds */
     void *roof;                          /* boot's own state */

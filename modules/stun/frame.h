@@ -1,0 +1,36 @@
+/* frame: cuts a stream into STUN messages and ChannelData (RFC 8656 12.4, 12.5; RFC 8489 6.2.2).
+ *
+ * Floor 3, pure. The two are told apart by the first byte (RFC 7983): 0..3 is STUN, 64..79 a channel. */
+#pragma once
+#include "appliance/base/bytes.h"
+
+#define CHANNEL_FIRST  0x4000u
+#define CHANNEL_LAST   0x4FFFu
+#define CHANNEL_HEADER 4u
+
+enum frame_kind {
+    FRAME_MORE,    /* not whole yet */
+    FRAME_STUN,    /* body is the message */
+    FRAME_CHANNEL, /* body is the application data */
+    FRAME_BAD,     /* neither: nothing after it can be trusted */
+};
+
+struct frame {
+    enum frame_kind kind;
+    uint16_t channel;
+    struct bytes body;
+    size_t size; /* bytes to eat, with padding; with FRAME_MORE: how many the whole needs (at least) */
+};
+
+struct frame frame_of_stream(struct bytes in);
+/* A datagram is one frame; bytes behind ChannelData are padding (RFC 8656 12.5), behind STUN an error. */
+struct frame frame_of_datagram(struct bytes in);
+
+static inline bool channel_is_valid(uint16_t number)
+{
+    return number >= CHANNEL_FIRST && number <= CHANNEL_LAST;
+}
+static inline size_t frame_pad(size_t n)
+{
+    return (n + 3) & ~(size_t)3;
+}

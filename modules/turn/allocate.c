@@ -1,0 +1,105 @@
+/* Allocate (RFC 8656 7.2): the checks in the order of the RFC, then the allocation. */
+#include "modules/turn/allocation.h"
+#include "modules/turn/dispatch.h"
+#include "modules/turn/lifetime.h"
+#include <errno.h>
+#include <string.h>
+
+#define PROTOCOL_UDP 17u
+
+/* Steps 3 and 10's precondition: what is to be relayed, and for how long. */
+static unsigned judge_transport(const struct request *rq)
+{
+    uint8_t protocol;
+    if (!stun_find_byte(&rq->message, STUN_A_REQUESTED_TRANSPORT, &protocol))
+        return 400;
+    return protocol == PROTOCOL_UDP ? 0 : 442;
+}
+
+/* Steps 6, 7 and 9. */
+static unsigned judge_family(const struct request *rq, uint8_t *family)
+{
+    const struct stun_message *m = &rq->message;
+    bool requested = stun_has(m, STUN_A_REQUESTED_ADDRESS_FAMILY);
+    bool additional = stun_has(m, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
+    uint8_t wanted = STUN_FAMILY_V4;
+    if (requested && additional)
+        return 400;
+    if (requested && !stun_find_byte(m, STUN_A_REQUESTED_ADDRESS_FAMILY, &wanted))
+        return 400;
+    uint8_t more;
+    if (additional && (!stun_find_byte(m, STUN_A_ADDITIONAL_ADDRESS_FAMILY, &more) || more != STUN_FAMILY_V6))
+        return 400;
+    *family = wanted == STUN_FAMILY_V4 ? ADDR_V4 : wanted == STUN_FAMILY_V6 ? ADDR_V6 : ADDR_NONE;
+    return 0;
+}
+
+static unsigned judge(struct request *rq, struct allocation_wish *wish)
+{
+    uint8_t family;
+    unsigned error;
+    if (rq->allocation)
+        return 437;
+    if ((error = judge_transport(rq)) || (error = judge_family(rq, &family)))
+        return error;
+    wish->address = ports_address(rq->turn, family);
+    if (!wish->address)
+        return 440;
+    if (!lifetime_wanted(rq->turn->config, &rq->message, &wish->lifetime))
+        return 400;
+    /* RFC 8656 7.2: less than the default is ignored, and 0 is less. */
+    if (!wish->lifetime)
+        wish->lifetime = (uint64_t)rq->turn->config->default_lifetime;
+    return 0;
+}
+
+/* A client that wants both families gets IPv4 and is told why not the other (RFC 8656 7.2 step 9, 18.12). */
+static void put_address_error(struct stun_writer *w, unsigned code)
+{
+    uint8_t v[64] = {STUN_FAMILY_V6};
+    size_t n = strlen(stun_reason(code));
+    v[2] = (uint8_t)(code / 100);
+    v[3] = (uint8_t)(code % 100);
+    memcpy(v + 4, stun_reason(code), n);
+    stun_put(w, STUN_A_ADDRESS_ERROR_CODE, bytes_of(v, 4 + n));
+}
+
+static void answer(struct request *rq, const struct allocation *al)
+{
+    struct answer a;
+    answer_begin(rq, &a);
+    stun_put_xor(&a.w, STUN_A_XOR_RELAYED_ADDRESS, &al->relay.relayed);
+    stun_put_u32(&a.w, STUN_A_LIFETIME, (uint32_t)allocation_seconds_left(al));
+    stun_put_xor(&a.w, STUN_A_XOR_MAPPED_ADDRESS, &rq->client.addr);
+    if (stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY))
+        put_address_error(&a.w, 440);
+    answer_send(rq, &a);
+}
+
+/* RFC 8656 7.2, the note: over UDP the same transaction on the same 5-tuple is a retransmission, and gets the
+ * answer again rather than 437. */
+static bool is_retransmission(const struct request *rq)
+{
+    return rq->allocation && !client_is_stream(&rq->client) &&
+           memcmp(rq->allocation->made_by, rq->message.id, TRANSACTION_ID) == 0 &&
+           bytes_eq(rq->name, allocation_name(rq->allocation));
+}
+
+void handle_allocate(struct request *rq)
+{
+    struct allocation_wish wish = {.client = rq->client, .name = rq->name, .made_by = rq->message.id};
+    struct allocation *al = rq->allocation;
+    if (is_retransmission(rq)) {
+        answer(rq, al);
+        return;
+    }
+    unsigned error = judge(rq, &wish);
+    if (!error) {
+        int rc = allocation_create(rq->turn, &wish, &al);
+        error = rc == 0 ? 0 : rc == -EDQUOT ? 486 : 508;
+    }
+    if (error)
+        turn_refuse(rq, error);
+    else
+        answer(rq, al);
+}

@@ -1,0 +1,38 @@
+#include "modules/turn/client.h"
+#include "mux/conn.h"
+#include <errno.h>
+
+struct client client_of_conn(struct conn *c)
+{
+    return (struct client){.conn = c, .addr = c->peer};
+}
+
+struct client client_of_datagram(struct udp_port *u, const struct addr *from)
+{
+    return (struct client){.udp = u, .addr = *from};
+}
+
+bool client_eq(const struct client *a, const struct client *b)
+{
+    return a->conn == b->conn && a->udp == b->udp && addr_eq(&a->addr, &b->addr);
+}
+
+/* Only UDP clients stand in a map; the listener is the other half of the 5-tuple. */
+uint64_t client_hash(const struct hash_key *key, const struct client *c)
+{
+    return addr_hash(key, &c->addr) + (c->udp ? c->udp->index : 0u);
+}
+
+const char *client_transport(const struct client *c)
+{
+    return transport_name(c->conn ? c->conn->transport : TRANSPORT_UDP);
+}
+
+int client_send(const struct client *c, struct bytes b)
+{
+    if (!c->conn)
+        return udp_send(c->udp, &c->addr, b);
+    int rc = conn_send(c->conn, b);
+    /* Taken, only the batch is high: media that nobody reads is dropped when it is full, not before. */
+    return rc == -EAGAIN ? 0 : rc;
+}

@@ -1,0 +1,42 @@
+/* ports: the addresses that relays live on, and which of their ports are in use.
+ *
+ * Floor 3, part of the worker's turn room. Workers do not collide: a port belongs to the worker whose number
+ * is port % n_workers. Within these a port is drawn at random (RFC 8656 7.2, RFC 6056; CVE-2025-69217 was a
+ * guessable one), and a bitmap says which are ours already, so that a full range is noticed without asking
+ * the kernel. */
+#pragma once
+#include "appliance/base/addr.h"
+#include "appliance/core/config.h"
+
+struct turn;
+struct worker;
+struct wire_addr;
+
+struct relay_address {
+    struct addr bind;       /* where the sockets are; port 0 */
+    struct addr advertised; /* what clients and peers are told: the same, or the address that NAT gives us */
+    bool translated;        /* the two differ */
+    uint16_t first, step;   /* ports first, first + step, ... */
+    unsigned count, used;
+    uint8_t *taken; /* a bit per port */
+};
+
+/* "bind" or "bind/advertised". */
+bool relay_address_parse(struct bytes text, struct relay_address *out);
+/* The relay addresses of the settings, or (none written) the first global address of each family that an
+ * interface has, or loopback. 0 or -errno, with a log line. */
+int ports_init(struct turn *t);
+void ports_fini(struct turn *t);
+
+/* The address for relays of that family, NULL when there is none (440). */
+struct relay_address *ports_address(struct turn *t, uint8_t family);
+/* A bound, non-blocking socket on a random free port; *port is it. The descriptor, or -ENOSPC when no port of
+ * ours is free (508), or -errno. */
+int ports_open(struct relay_address *ra, uint16_t *port);
+void ports_close(struct relay_address *ra, int fd, uint16_t port);
+
+/* Where a datagram for that peer really goes: a relay of ours behind its advertised address is reached on the
+ * address it is bound to, for not every NAT sends us back our own packets (RFC 4787 REQ-9 hairpinning). */
+struct wire_addr ports_to_wire(const struct turn *t, const struct addr *peer);
+/* And back: the address that a peer is known by. */
+struct addr ports_from_wire(const struct turn *t, const struct sockaddr *sa);

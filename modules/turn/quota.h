@@ -1,0 +1,18 @@
+/* quota: how many allocations each user and all users hold, over all workers.
+ *
+ * Floor 3. The one thing that the workers' turn rooms share; asked when an allocation begins and ends, never
+ * on a packet, so a lock is cheap enough. Charged for the life of the allocation, not of the connection (RFC
+ * 8656 7.2 step 10: by username). Any thread. */
+#pragma once
+#include "appliance/base/bytes.h"
+
+struct gateway;
+struct quota;
+
+/* The gateway's quota: the first to join makes it (NULL: out of memory), the last to part frees it. */
+struct quota *quota_join(struct gateway *gw);
+void quota_part(struct gateway *gw);
+
+/* 0; -EDQUOT: that user holds per_user already; -ENOSPC: total are held; -ENOMEM. 0 as a limit: none. */
+int quota_take(struct quota *q, struct bytes user, uint64_t per_user, uint64_t total);
+void quota_give(struct quota *q, struct bytes user);

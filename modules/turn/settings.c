@@ -1,0 +1,207 @@
+/* The room's settings and counters: const tables (turn.h has the struct and the indices). */
+#include "modules/turn/turn.h"
+
+/* The config checker asks for one written text: every item of the list. */
+static bool relay_address_check(const char *text, const char **why)
+{
+    struct relay_address ra;
+    if (relay_address_parse(bytes_str(text), &ra))
+        return true;
+    *why = "write an IP address without a port, or bind/advertised of one family";
+    return false;
+}
+
+static bool realm_check(const char *text, const char **why)
+{
+    /* RFC 8489 14.9: a quoted string's inside, fewer than 128 characters. */
+    struct bytes b = bytes_str(text);
+    bool ok = b.n > 0 && b.n < 128 && bytes_find_byte(b, ':') == BYTES_NOT_FOUND;
+    if (!ok)
+        *why = "1 to 127 characters, no colon";
+    return ok;
+}
+
+#define AT(field) offsetof(struct turn_config, field)
+
+static const struct setting items[] = {
+    {.key = "realm",
+     .type = SETTING_STRING,
+     .offset = AT(realm),
+     .preset = "sallyport",
+     .help = "realm of the users; the SIP realm, so that one password serves both",
+     .reload = RELOAD_LIVE,
+     .check = realm_check},
+    {.key = "relay_addresses",
+     .type = SETTING_STRINGS,
+     .offset = AT(relay_addresses),
+     .preset = "",
+     .help = "addresses for relays, \"bind\" or \"bind/advertised\"; the first of each family is used; "
+             "empty: the "
+             "machine's first",
+     .reload = RELOAD_RESTART,
+     .check = relay_address_check},
+    {.key = "relay_ports",
+     .type = SETTING_PORTS,
+     .offset = AT(relay_ports),
+     .preset = "49152-65535",
+     .help = "UDP ports for relays",
+     .reload = RELOAD_RESTART},
+    {.key = "default_lifetime",
+     .type = SETTING_DURATION,
+     .offset = AT(default_lifetime),
+     .preset = "10m",
+     .min = 60000,
+     .max = 3600000,
+     .help = "how long an allocation stands without a refresh when the client asks for no longer",
+     .reload = RELOAD_LIVE},
+    {.key = "max_lifetime",
+     .type = SETTING_DURATION,
+     .offset = AT(max_lifetime),
+     .preset = "1h",
+     .min = 60000,
+     .max = 86400000,
+     .help = "the longest lifetime that a client gets",
+     .reload = RELOAD_LIVE},
+    {.key = "max_permissions",
+     .type = SETTING_INT,
+     .offset = AT(max_permissions),
+     .preset = "128",
+     .min = 1,
+     .max = 4096,
+     .help = "permissions at most in one allocation",
+     .reload = RELOAD_LIVE},
+    {.key = "max_channels",
+     .type = SETTING_INT,
+     .offset = AT(max_channels),
+     .preset = "128",
+     .min = 1,
+     .max = 4096,
+     .help = "channels at most in one allocation",
+     .reload = RELOAD_LIVE},
+    {.key = "user_allocations",
+     .type = SETTING_INT,
+     .offset = AT(user_allocations),
+     .preset = "64",
+     .min = 0,
+     .max = 1000000,
+     .help = "allocations at most of one user, 0 for no limit",
+     .reload = RELOAD_LIVE},
+    {.key = "total_allocations",
+     .type = SETTING_INT,
+     .offset = AT(total_allocations),
+     .preset = "20000",
+     .min = 0,
+     .max = 1000000,
+     .help = "allocations at most of all users, 0 for no limit",
+     .reload = RELOAD_LIVE},
+    {.key = "deny_peers",
+     .type = SETTING_CIDRS,
+     .offset = AT(deny_peers),
+     .preset = "",
+     .help = "networks that no client may reach; goes before allow_peers and before the built-in list",
+     .reload = RELOAD_LIVE},
+    {.key = "allow_peers",
+     .type = SETTING_CIDRS,
+     .offset = AT(allow_peers),
+     .preset = "",
+     .help =
+         "networks that clients may reach though the built-in list (private, loopback, own, ...) denies them",
+     .reload = RELOAD_LIVE},
+    {.key = "nonce_lifetime",
+     .type = SETTING_DURATION,
+     .offset = AT(nonce_lifetime),
+     .preset = "1h",
+     .min = 1000,
+     .max = 86400000,
+     .help = "how long a nonce is good for",
+     .reload = RELOAD_LIVE},
+    {.key = "unauthenticated_rate",
+     .type = SETTING_INT,
+     .offset = AT(unauthenticated_rate),
+     .preset = "100",
+     .min = 0,
+     .max = 1000000,
+     .help = "answers a second over UDP to one source that has not authenticated, 0 for no limit",
+     .reload = RELOAD_LIVE},
+    {.key = "idle_timeout",
+     .type = SETTING_DURATION,
+     .offset = AT(idle_timeout),
+     .preset = "10m",
+     .min = 1000,
+     .max = 86400000,
+     .help = "how long a connection without an allocation may be silent",
+     .reload = RELOAD_NEW},
+    {.key = "frame_timeout",
+     .type = SETTING_DURATION,
+     .offset = AT(frame_timeout),
+     .preset = "30s",
+     .min = 1000,
+     .max = 3600000,
+     .help = "how long a message on a connection may stay incomplete",
+     .reload = RELOAD_NEW},
+    {.key = "software",
+     .type = SETTING_BOOL,
+     .offset = AT(software),
+     .preset = "false",
+     .help = "say name and version in answers (SOFTWARE)",
+     .reload = RELOAD_LIVE},
+};
+
+const struct settings turn_settings = {
+    .section = "turn",
+    .help = "the TURN server",
+    .size = sizeof(struct turn_config),
+    .items = items,
+    .n = sizeof(items) / sizeof(items[0]),
+};
+
+#define COUNTER(index, n, l, h) [index] = {.name = (n), .labels = (l), .help = (h), .kind = STAT_COUNTER}
+#define GAUGE(index, n, h)      [index] = {.name = (n), .help = (h), .kind = STAT_GAUGE}
+#define ERROR(n)                COUNTER(TS_ERROR_##n, "turn_errors_total", "code=\"" #n "\"", "Error responses, by code")
+#define DROP(index, why)                                                                                     \
+    COUNTER(index, "turn_dropped_total", "reason=\"" why "\"", "Messages and data dropped")
+#define WAY(index, what, where)                                                                              \
+    COUNTER(index, "turn_relayed_" what "_total", "to=\"" where "\"", "Relayed " what)
+
+static const struct stat_def defs[TURN_STATS] = {
+    GAUGE(TS_ALLOCATIONS, "turn_allocations", "Allocations that stand"),
+    GAUGE(TS_PERMISSIONS, "turn_permissions", "Permissions of these"),
+    GAUGE(TS_CHANNELS, "turn_channels", "Channels of these"),
+    COUNTER(TS_CREATED, "turn_allocations_created_total", NULL, "Allocations made"),
+    COUNTER(TS_EXPIRED, "turn_allocations_expired_total", NULL, "Allocations that nobody refreshed"),
+    COUNTER(TS_REFRESHED, "turn_refreshes_total", NULL, "Refresh requests that succeeded"),
+    COUNTER(TS_BINDINGS, "turn_bindings_total", NULL, "Binding requests"),
+    COUNTER(TS_REQUESTS, "turn_requests_total", NULL, "Requests"),
+    ERROR(400),
+    ERROR(401),
+    ERROR(403),
+    ERROR(420),
+    ERROR(437),
+    ERROR(438),
+    ERROR(440),
+    ERROR(441),
+    ERROR(442),
+    ERROR(443),
+    ERROR(486),
+    ERROR(500),
+    ERROR(508),
+    COUNTER(TS_AUTH_FAILURES, "turn_auth_failures_total", NULL, "Requests with a wrong user or password"),
+    COUNTER(TS_DENIED_PEERS, "turn_denied_peers_total", NULL, "Peers refused with 403"),
+    WAY(TS_PACKETS_TO_PEER, "packets", "peer"),
+    WAY(TS_PACKETS_TO_CLIENT, "packets", "client"),
+    WAY(TS_BYTES_TO_PEER, "bytes", "peer"),
+    WAY(TS_BYTES_TO_CLIENT, "bytes", "client"),
+    DROP(TS_DROP_MALFORMED, "malformed"),
+    DROP(TS_DROP_METHOD, "method"),
+    DROP(TS_DROP_RATE, "rate"),
+    DROP(TS_DROP_NO_ALLOCATION, "no_allocation"),
+    DROP(TS_DROP_NO_CHANNEL, "no_channel"),
+    DROP(TS_DROP_NO_PERMISSION, "no_permission"),
+    DROP(TS_DROP_DENIED, "denied_peer"),
+    DROP(TS_DROP_SEND, "bad_indication"),
+    DROP(TS_DROP_PEER_SOCKET, "peer_socket"),
+    DROP(TS_DROP_CLIENT_FULL, "client_full"),
+    DROP(TS_DROP_TOO_BIG, "too_big"),
+};
+
+const struct stat_table turn_stats = {.room = "turn", .defs = defs, .n = TURN_STATS};

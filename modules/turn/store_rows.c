@@ -1,0 +1,132 @@
+#include "modules/turn/store_rows.h"
+#include "appliance/core/store.h"
+#include "modules/turn/allocation.h"
+
+#define SLACK_MS 60000u
+
+static const struct store_stmt put_allocation = {
+    STORE_SOFT,
+    "INSERT INTO allocation (id, realm, username, client, transport, relayed, created, expires)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+    " ON CONFLICT (id) DO UPDATE SET expires = excluded.expires",
+};
+/* Permissions and channels go with it: ON DELETE CASCADE. */
+static const struct store_stmt delete_allocation = {STORE_SOFT, "DELETE FROM allocation WHERE id = ?1"};
+static const struct store_stmt put_permission = {
+    STORE_SOFT,
+    "INSERT INTO permission (allocation, peer, expires) VALUES (?1, ?2, ?3)"
+    " ON CONFLICT (allocation, peer) DO UPDATE SET expires = excluded.expires",
+};
+static const struct store_stmt delete_permission = {
+    STORE_SOFT,
+    "DELETE FROM permission WHERE allocation = ?1 AND peer = ?2",
+};
+static const struct store_stmt put_channel = {
+    STORE_SOFT,
+    "INSERT INTO channel (allocation, number, peer, expires) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT (allocation, number) DO UPDATE SET peer = excluded.peer, expires = excluded.expires",
+};
+static const struct store_stmt delete_channel = {
+    STORE_SOFT,
+    "DELETE FROM channel WHERE allocation = ?1 AND number = ?2",
+};
+
+static struct store *store_of(const struct allocation *a)
+{
+    return a->turn->w->gw->store;
+}
+
+static struct store_value id_of(const struct allocation *a)
+{
+    return V_BLOB(bytes_of(a->id, sizeof(a->id)));
+}
+
+static int64_t wall_of(const struct allocation *a, uint64_t ms)
+{
+    const struct worker *w = a->turn->w;
+    return w->wall + ((int64_t)ms - (int64_t)w->now) / 1000;
+}
+
+/* Does the store have to be told? Then it is taken for told. */
+static bool fell_behind(const struct allocation *a, uint64_t *stored, uint64_t expires)
+{
+    if (!store_of(a))
+        return false;
+    if (*stored && expires >= *stored && expires - *stored < SLACK_MS)
+        return false;
+    *stored = expires;
+    return true;
+}
+
+void row_allocation(struct allocation *a)
+{
+    char client[ADDR_TEXT], relayed[ADDR_TEXT];
+    if (!fell_behind(a, &a->stored, a->expires))
+        return;
+    size_t client_n = addr_format(&a->client.addr, client),
+           relayed_n = addr_format(&a->relay.relayed, relayed);
+    const struct store_value v[] = {
+        id_of(a),
+        V_TEXT(bytes_str(a->turn->config->realm)),
+        V_TEXT(allocation_name(a)),
+        V_TEXT(bytes_of(client, client_n)),
+        V_TEXT(bytes_str(client_transport(&a->client))),
+        V_TEXT(bytes_of(relayed, relayed_n)),
+        V_INT(wall_of(a, a->created)),
+        V_INT(wall_of(a, a->expires)),
+    };
+    store_exec(store_of(a), &put_allocation, v, sizeof(v) / sizeof(v[0]));
+}
+
+void row_allocation_gone(const struct allocation *a)
+{
+    const struct store_value v[] = {id_of(a)};
+    if (a->stored)
+        store_exec(store_of(a), &delete_allocation, v, 1);
+}
+
+void row_permission(const struct allocation *a, struct permission *p)
+{
+    char peer[ADDR_TEXT];
+    if (!fell_behind(a, &p->stored, p->expires))
+        return;
+    const struct store_value v[] = {
+        id_of(a),
+        V_TEXT(bytes_of(peer, addr_format_ip(&p->peer, peer))),
+        V_INT(wall_of(a, p->expires)),
+    };
+    store_exec(store_of(a), &put_permission, v, sizeof(v) / sizeof(v[0]));
+}
+
+void row_permission_gone(const struct allocation *a, struct permission *p)
+{
+    char peer[ADDR_TEXT];
+    if (!p->stored)
+        return;
+    p->stored = 0;
+    const struct store_value v[] = {id_of(a), V_TEXT(bytes_of(peer, addr_format_ip(&p->peer, peer)))};
+    store_exec(store_of(a), &delete_permission, v, sizeof(v) / sizeof(v[0]));
+}
+
+void row_channel(const struct allocation *a, struct channel *c)
+{
+    char peer[ADDR_TEXT];
+    if (!fell_behind(a, &c->stored, c->expires))
+        return;
+    const struct store_value v[] = {
+        id_of(a),
+        V_INT(c->number),
+        V_TEXT(bytes_of(peer, addr_format(&c->peer, peer))),
+        V_INT(wall_of(a, c->expires)),
+    };
+    store_exec(store_of(a), &put_channel, v, sizeof(v) / sizeof(v[0]));
+}
+
+void row_channel_gone(const struct allocation *a, struct channel *c)
+{
+    if (!c->stored)
+        return;
+    c->stored = 0;
+    const struct store_value v[] = {id_of(a), V_INT(c->number)};
+    store_exec(store_of(a), &delete_channel, v, sizeof(v) / sizeof(v[0]));
+}

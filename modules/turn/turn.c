@@ -1,0 +1,170 @@
+/* The module's slots: from the door's bytes to frames, from frames to dispatch or to the relay. */
+#include "modules/turn/turn.h"
+#include "modules/stun/frame.h"
+#include "modules/turn/allocation.h"
+#include "modules/turn/dispatch.h"
+#include "modules/turn/quota.h"
+#include "modules/turn/send.h"
+#include "mux/conn.h"
+#include "mux/sniff.h"
+#include <errno.h>
+#include <stdlib.h>
+
+/* Without a total set, what the machine's descriptors would hardly allow. */
+#define ALLOCATIONS_MAX 1000000u
+
+struct turn *turn_of(const struct worker *w)
+{
+    return worker_room(w, &turn_module);
+}
+
+static int fill(struct turn *t)
+{
+    random_fill(t->none, sizeof(t->none));
+    t->receive = malloc((size_t)RECEIVE_SLOTS * RECEIVE_SLOT);
+    t->quota = quota_join(t->w->gw);
+    if (!t->receive || !t->quota)
+        return -ENOMEM;
+    int rc = slots_init(&t->allocations, sizeof(struct allocation), ALLOCATIONS_MAX, t->w->id);
+    if (rc == 0)
+        rc = map_init(&t->by_client, 256);
+    if (rc == 0)
+        rc = ports_init(t);
+    return rc < 0 ? rc : peer_policy_init(t);
+}
+
+static void release(struct turn *t)
+{
+    if (t->quota)
+        quota_part(t->w->gw);
+    peer_policy_fini(t);
+    ports_fini(t);
+    map_fini(&t->by_client);
+    slots_fini(&t->allocations);
+    free(t->receive);
+    free(t);
+}
+
+static int start(struct worker *w)
+{
+    struct turn *t = calloc(1, sizeof(*t));
+    if (!t)
+        return -ENOMEM;
+    t->w = w;
+    t->config = config_of(w->config, &turn_settings);
+    t->relay_ports = t->config->relay_ports;
+    t->stats = stats_row(w->gw->stats, &turn_stats, w->id);
+    int rc = fill(t);
+    if (rc == 0)
+        rc = worker_set_room(w, &turn_module, t);
+    if (rc < 0)
+        release(t);
+    return rc;
+}
+
+static void each_allocation(struct turn *t, void (*each)(struct allocation *a))
+{
+    uint32_t cursor = 0;
+    struct allocation *a;
+    while ((a = slots_next(&t->allocations, &cursor)) != NULL)
+        each(a);
+}
+
+static void end_allocation(struct allocation *a)
+{
+    allocation_destroy(a, ALLOCATION_SHUTDOWN);
+}
+
+static void stop(struct worker *w)
+{
+    struct turn *t = turn_of(w);
+    if (!t)
+        return;
+    each_allocation(t, end_allocation);
+    worker_set_room(w, &turn_module, NULL);
+    release(t);
+}
+
+static void reload(struct worker *w, const struct config *old)
+{
+    struct turn *t = turn_of(w);
+    if (!t)
+        return;
+    t->config = config_of(w->config, &turn_settings);
+    each_allocation(t, allocation_check_peers);
+}
+
+static void on_frame(struct turn *t, const struct client *from, struct allocation *a, const struct frame *f)
+{
+    if (f->kind == FRAME_STUN)
+        dispatch(t, from, f->body);
+    else if (a)
+        channel_data(a, f->channel, f->body);
+    else
+        turn_count(t, TS_DROP_NO_ALLOCATION);
+}
+
+static void opened(struct conn *c)
+{
+    const struct turn *t = turn_of(c->w);
+    conn_idle_timeout(c, (uint64_t)t->config->idle_timeout);
+    conn_frame_limits(c, (uint64_t)t->config->frame_timeout, FRAME_STRANGER_MAX);
+}
+
+static size_t data(struct conn *c, struct bytes in)
+{
+    struct turn *t = turn_of(c->w);
+    struct client from = client_of_conn(c);
+    size_t eaten = 0;
+    while (eaten < in.n) {
+        struct frame f = frame_of_stream(bytes_skip(in, eaten));
+        if (f.kind == FRAME_MORE)
+            break;
+        if (f.kind == FRAME_BAD) {
+            turn_count(t, TS_DROP_MALFORMED);
+            conn_close(c, CLOSE_PROTOCOL);
+            break;
+        }
+        on_frame(t, &from, c->state, &f);
+        eaten += f.size;
+    }
+    batch_flush(t);
+    return eaten;
+}
+
+static void closed(struct conn *c)
+{
+    allocation_destroy(c->state, ALLOCATION_CLIENT_GONE);
+}
+
+static void datagram(struct udp_port *u, const struct addr *from, struct bytes in)
+{
+    struct turn *t = turn_of(u->w);
+    struct client client = client_of_datagram(u, from);
+    struct frame f = frame_of_datagram(in);
+    if (f.kind == FRAME_BAD) {
+        turn_count(t, TS_DROP_MALFORMED);
+        return;
+    }
+    struct allocation *a = f.kind == FRAME_CHANNEL ? allocation_of(t, &client) : NULL;
+    on_frame(t, &client, a, &f);
+    batch_flush(t);
+}
+
+/* RFC 7443. */
+static const char *const alpn[] = {"stun.turn", "stun.nat-discovery", NULL};
+
+const struct module turn_module = {
+    .name = "turn",
+    .alpn = alpn,
+    .settings = &turn_settings,
+    .stats = &turn_stats,
+    .sniff = sniff_stun,
+    .start = start,
+    .stop = stop,
+    .reload = reload,
+    .opened = opened,
+    .data = data,
+    .closed = closed,
+    .datagram = datagram,
+};

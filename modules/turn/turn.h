@@ -1,0 +1,120 @@
+/* turn: the TURN server (RFC 8656) and STUN Binding (RFC 8489) behind the door.
+ *
+ * Floor 3. One `struct turn` per worker owns all allocations that began there, with their relay sockets,
+ * permissions and channels; nothing of it is touched by another thread. Shared by all workers is only the
+ * quota, which is asked when an allocation is made or ends, never on a packet. A request comes in by turn.c
+ * (module slots), is judged in dispatch.c and auth.c, and ends in the file of its method. Data goes client ->
+ * send.c -> batch -> relay_udp.c -> peer, and peer -> relay_udp.c -> client.c -> client, without a copy on
+ * our side after decryption and no malloc. */
+#pragma once
+#include "appliance/base/list.h"
+#include "appliance/base/map.h"
+#include "appliance/base/slots.h"
+#include "appliance/core/config.h"
+#include "appliance/core/stats.h"
+#include "appliance/core/worker.h"
+#include "modules/turn/batch.h"
+#include "modules/turn/peer_policy.h"
+#include "modules/turn/ports.h"
+#include "modules/turn/rate.h"
+#include "mux/module.h"
+
+struct quota;
+struct conn;
+
+struct turn_config {
+    const char *realm;
+    struct string_list relay_addresses;
+    struct port_range relay_ports;
+    int64_t default_lifetime; /* ms, as all times here */
+    int64_t max_lifetime;
+    int64_t max_permissions;
+    int64_t max_channels;
+    int64_t user_allocations;
+    int64_t total_allocations;
+    struct cidr_set deny_peers;
+    struct cidr_set allow_peers;
+    int64_t nonce_lifetime;
+    int64_t unauthenticated_rate;
+    int64_t idle_timeout;
+    int64_t frame_timeout;
+    bool software;
+};
+
+/* Indices of turn_stats. */
+enum turn_stat {
+    TS_ALLOCATIONS,
+    TS_PERMISSIONS,
+    TS_CHANNELS,
+    TS_CREATED,
+    TS_EXPIRED,
+    TS_REFRESHED,
+    TS_BINDINGS,
+    TS_REQUESTS,
+    TS_ERROR_400,
+    TS_ERROR_401,
+    TS_ERROR_403,
+    TS_ERROR_420,
+    TS_ERROR_437,
+    TS_ERROR_438,
+    TS_ERROR_440,
+    TS_ERROR_441,
+    TS_ERROR_442,
+    TS_ERROR_443,
+    TS_ERROR_486,
+    TS_ERROR_500,
+    TS_ERROR_508,
+    TS_AUTH_FAILURES,
+    TS_DENIED_PEERS,
+    TS_PACKETS_TO_PEER,
+    TS_PACKETS_TO_CLIENT,
+    TS_BYTES_TO_PEER,
+    TS_BYTES_TO_CLIENT,
+    TS_DROP_MALFORMED,     /* no STUN message, or one whose lengths lie */
+    TS_DROP_METHOD,        /* a method or class that a server does not serve */
+    TS_DROP_RATE,          /* unauthenticated answers over UDP beyond the rate */
+    TS_DROP_NO_ALLOCATION, /* data on a 5-tuple without one */
+    TS_DROP_NO_CHANNEL,
+    TS_DROP_NO_PERMISSION,
+    TS_DROP_DENIED,
+    TS_DROP_SEND,        /* a Send indication that RFC 8656 11.2 says to discard */
+    TS_DROP_PEER_SOCKET, /* the kernel did not take it */
+    TS_DROP_CLIENT_FULL, /* the client does not read */
+    TS_DROP_TOO_BIG,     /* fits no frame */
+    TURN_STATS
+};
+
+#define RELAY_ADDRESSES_MAX 8
+
+struct turn {
+    struct worker *w;
+    const struct turn_config *config;
+    _Atomic uint64_t *stats;
+    struct quota *quota;
+    struct slots allocations;
+    struct map by_client; /* allocations whose client speaks UDP, by 5-tuple */
+    struct relay_address relays[RELAY_ADDRESSES_MAX];
+    unsigned n_relays;
+    struct port_range relay_ports; /* of the start: a reload does not move them */
+    struct peer_policy policy;
+    struct rate rate;
+    struct batch batch;   /* the datagrams of one callback, on their way to peers */
+    uint8_t *receive;     /* RECEIVE_SLOTS of RECEIVE_SLOT bytes each: datagrams from peers */
+    uint64_t indications; /* Data indications sent: their transaction ids come from it */
+    uint8_t none[16];     /* a random key: what a user that does not exist is checked against */
+};
+
+extern const struct module turn_module;
+extern const struct settings turn_settings;
+extern const struct stat_table turn_stats;
+
+static inline void turn_count(struct turn *t, enum turn_stat what)
+{
+    stat_inc(&t->stats[what]);
+}
+static inline void turn_count_by(struct turn *t, enum turn_stat what, uint64_t n)
+{
+    stat_add(&t->stats[what], n);
+}
+
+struct turn *turn_of(const struct worker *w); /* this worker's, NULL before start */
