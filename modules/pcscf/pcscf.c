@@ -27,7 +27,10 @@ static bool find_host(struct pcscf *p)
     const char *set = p->config->host;
     if (set[0])
         return (size_t)snprintf(p->host, sizeof(p->host), "%s", set) < sizeof(p->host);
-    return gethostname(p->host, sizeof(p->host) - 1) == 0 && sip_is_host(bytes_str(p->host));
+    struct sip_host host;
+    if (gethostname(p->host, sizeof(p->host) - 1) < 0)
+        return false;
+    return p->host[0] && sip_host_parse(bytes_str(p->host), false, &host) == strlen(p->host);
 }
 
 static int init(struct pcscf *p, sip_send *send)

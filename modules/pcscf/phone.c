@@ -1,7 +1,9 @@
 #include "modules/pcscf/phone.h"
+#include "appliance/core/store.h"
 #include "modules/sip/nameaddr.h"
 #include "mux/conn.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

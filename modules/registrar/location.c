@@ -172,16 +172,17 @@ static void free_record(struct map_node *node, void *arg)
     free(r);
 }
 
-void location_drop(struct location *l)
+bool location_drop(struct location *l)
 {
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
-        return;
+        return false;
     for (unsigned i = 0; i < LOCATION_SHARDS; i++) {
         map_walk(&l->shards[i].map, free_record, &l->shards[i].map);
         map_fini(&l->shards[i].map);
         pthread_mutex_destroy(&l->shards[i].lock);
     }
     free(l);
+    return true;
 }
 
 /* The shard takes the top bits, the map within it the low ones. */

@@ -64,7 +64,7 @@ struct location_update {
 struct location;
 struct location *location_create(struct store *store); /* store may be NULL; NULL: out of memory */
 struct location *location_hold(struct location *l);
-void location_drop(struct location *l); /* NULL is fine */
+bool location_drop(struct location *l); /* true: that was the last one, it is freed. NULL is fine */
 
 /* All or nothing (RFC 3261 10.3 step 8): 0, or -ESTALE (same Call-ID and a CSeq that is not higher), -ENOSPC
  * (too many contacts), -ENOMEM. On 0 `out` has what is bound now. */
