@@ -10,8 +10,9 @@
 
 struct server_user {
     /* INVITE only, no final response sent yet: a CANCEL came and was answered 200. The user is to end the
-     * INVITE with 487 (9.2); without this slot the transaction does so itself. */
-    void (*on_cancel)(struct server_txn *st);
+     * INVITE with 487 (9.2); without this slot the transaction does so itself. `cancel` is valid during the
+     * call. */
+    void (*on_cancel)(struct server_txn *st, const struct sip_msg *cancel);
     /* A response could not be sent (17.2.4); the transaction stays as it is (RFC 6026 7.1). */
     void (*on_error)(struct server_txn *st, int err);
     /* INVITE, non-2xx final, no ACK in 64*T1 (timer H). */

@@ -1,0 +1,65 @@
+#include "modules/sip/entity.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sip_letter {
+    struct letter letter;
+    const struct sip_entity *to;
+    struct sip_hop from;
+    size_t n;
+    uint8_t msg[];
+};
+
+static void sip_letter_open(struct worker *w, struct letter *l)
+{
+    struct sip_letter *mail = (struct sip_letter *)(void *)l;
+
+    mail->to->receive(w, &mail->from, bytes_of(mail->msg, mail->n));
+    free(mail);
+}
+
+static struct worker *entity_home(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
+                                  struct bytes msg)
+{
+    uint16_t id = e->sort ? e->sort(w, from, msg) : w->id;
+
+    /* A number from a forged branch or token: the message is as good handled here, and will find nothing. */
+    if (id == w->id || id >= w->gw->n_workers || !w->gw->workers[id])
+        return w;
+    return w->gw->workers[id];
+}
+
+static int entity_mail(struct worker *to, const struct sip_entity *e, const struct sip_hop *from,
+                       struct bytes msg)
+{
+    struct sip_letter *mail = malloc(sizeof(*mail) + msg.n);
+
+    if (!mail)
+        return -ENOMEM;
+    mail->letter.open = sip_letter_open;
+    mail->to = e;
+    mail->from = *from;
+    mail->n = msg.n;
+    if (msg.n)
+        memcpy(mail->msg, msg.p, msg.n);
+    worker_post(to, &mail->letter);
+    return 0;
+}
+
+int sip_entity_post(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
+                    struct bytes msg)
+{
+    return entity_mail(entity_home(w, e, from, msg), e, from, msg);
+}
+
+int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
+                       struct bytes msg)
+{
+    struct worker *home = entity_home(w, e, from, msg);
+
+    if (home != w)
+        return entity_mail(home, e, from, msg);
+    e->receive(w, from, msg);
+    return 0;
+}

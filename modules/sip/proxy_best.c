@@ -1,0 +1,140 @@
+#include "modules/sip/layer.h"
+#include "modules/sip/proxy_context.h"
+#include <errno.h>
+
+/* RFC 3261 16.7 item 6: 6xx before all, else the lowest class; within 4xx first what tells the caller how to
+ * ask again. Last in its class: what says nothing about the callee (408, 430, 487), and what no branch has
+ * said itself. */
+static unsigned rank_in_class(const struct branch *b)
+{
+    switch (b->pub.status) {
+    case 401:
+    case 407:
+        return 0;
+    case 415:
+    case 420:
+    case 484:
+        return 1;
+    case 408:
+    case 430:
+    case 487:
+    case 503:
+        return 4;
+    default:
+        return b->kept ? 2 : 3;
+    }
+}
+
+static unsigned rank(const struct branch *b)
+{
+    unsigned class = (unsigned)b->pub.status / 100;
+
+    return (class == 6 ? 0 : class * 10) + rank_in_class(b);
+}
+
+struct branch *proxy_best(const struct proxy *p)
+{
+    struct branch *best = NULL;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        struct branch *b = p->branches[i];
+        if (b->counts && b->pub.status >= 300 && (!best || rank(b) < rank(best)))
+            best = b;
+    }
+    return best;
+}
+
+static bool is_challenge(const struct branch *b)
+{
+    return b->pub.status == 401 || b->pub.status == 407;
+}
+
+static void gather(const struct sip_msg *rs, enum sip_header_id id, struct sip_edit *e)
+{
+    for (const struct sip_header *h = sip_msg_first(rs, id); h; h = sip_msg_next(rs, h))
+        sip_edit_add(e, id, h->value);
+}
+
+void proxy_gather_challenges(const struct proxy *p, const struct branch *chosen, struct sip_edit *e)
+{
+    struct sip_msg rs;
+    struct sip_fault fault;
+
+    if (!is_challenge(chosen))
+        return;
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct branch *b = p->branches[i];
+        if (b == chosen || !b->counts || !b->kept || !is_challenge(b))
+            continue;
+        if (sip_msg_parse(&rs, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
+            continue;
+        gather(&rs, SIP_H_WWW_AUTHENTICATE, e);
+        gather(&rs, SIP_H_PROXY_AUTHENTICATE, e);
+    }
+}
+
+/* The chosen branch's own response, as it came. */
+static int pass_kept(struct proxy *p, struct branch *b)
+{
+    struct sip_msg rs;
+    struct sip_fault fault;
+
+    if (!b || !b->kept || b->pub.status == 503)
+        return -ENOENT;
+    if (sip_msg_parse(&rs, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
+        return -EBADMSG;
+    return proxy_pass(p, b, &rs);
+}
+
+static bool is_our_trouble(const struct branch *b)
+{
+    return b && b->pub.status == 503 && b->err == -ENOBUFS;
+}
+
+/* 503 is said by who knows that all else will be refused as well: only when our own table is full (16.7 item
+ * 6). */
+static void say(struct proxy *p, const struct branch *best, int status)
+{
+    char retry[48];
+
+    if (status != 503)
+        server_txn_refuse(p->st, status);
+    else if (is_our_trouble(best))
+        server_txn_refuse_with(p->st, 503, bytes_of(retry, layer_retry_after(p->l, retry, sizeof(retry))));
+    else
+        server_txn_refuse(p->st, 500);
+}
+
+/* What is to be said when nothing else intervenes. */
+static int final_status(const struct proxy *p, const struct branch *best)
+{
+    if (p->decided && best)
+        return best->pub.status;
+    if (p->cancelled)
+        return 487;
+    if (p->end_status)
+        return p->end_status;
+    if (!p->n)
+        return 480;
+    return best ? best->pub.status : 408;
+}
+
+bool proxy_finish(struct proxy *p)
+{
+    struct branch *best = proxy_best(p);
+    int status = final_status(p, best);
+    unsigned before = p->n;
+
+    if (!p->closed && p->user->on_best) {
+        int verdict = p->user->on_best(p, status);
+        if (verdict == PROXY_SWALLOW && p->n > before)
+            return false;
+        if (verdict >= 300)
+            status = verdict;
+    }
+    if (!best || best->pub.status != status || pass_kept(p, best))
+        say(p, best, status);
+    if (p->st && p->user->on_final)
+        p->user->on_final(p, status);
+    return true;
+}

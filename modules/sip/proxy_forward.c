@@ -1,0 +1,77 @@
+#include "modules/sip/layer.h"
+#include "modules/sip/proxy_context.h"
+#include "modules/sip/proxy_edit.h"
+#include <errno.h>
+
+void proxy_edit_onward(struct sip_edit *e, const struct sip_msg *rq, const struct proxy_onward *on)
+{
+    sip_edit_max_forwards(e);
+    if (on->uri.n)
+        sip_edit_ruri(e, on->uri);
+    if (on->route.n)
+        sip_edit_push(e, SIP_H_ROUTE, on->route);
+    struct bytes via = sip_edit_text(e, "SIP/2.0/%s %s;branch=%s%s", on->by.transport, on->by.sent_by,
+                                     on->branch, on->rport ? ";rport" : "");
+    sip_edit_push(e, SIP_H_VIA, via);
+    /* A datagram may come without it, a stream needs it (RFC 3261 18.3). */
+    if (rq->content_length < 0)
+        sip_edit_add(e, SIP_H_CONTENT_LENGTH, sip_edit_text(e, "%zu", rq->body.n));
+}
+
+/* Writes the branch's request into the layer's buffer. 0, a status, or -errno. */
+static int branch_write(struct branch *b, const struct sip_msg *rq, struct buf **out)
+{
+    struct proxy *p = b->p;
+    struct sip_edit e;
+    const struct sip_hop *to = &b->pub.target.hop;
+    struct proxy_onward on = {
+        .uri = b->pub.target.uri,
+        .route = b->pub.target.route,
+        .branch = client_txn_branch(b->ct),
+        .rport = !sip_hop_reliable(to),
+    };
+
+    if (!p->l->entity->sent_by(p->l->w, to, &on.by))
+        return -ENOTCONN;
+    sip_edit_init(&e, rq);
+    proxy_edit_onward(&e, rq, &on);
+    int status = p->user->edit_request ? p->user->edit_request(p, &b->pub, rq, &e) : 0;
+    if (status)
+        return status;
+    *out = layer_out(p->l);
+    return sip_edit_apply(&e, *out);
+}
+
+/* RFC 3261 16.6 items 9 to 11. */
+static int branch_send(struct branch *b, const struct sip_msg *rq)
+{
+    struct proxy *p = b->p;
+    struct buf *out = NULL;
+
+    b->ct = client_txn_create(p->l, &b->pub.target.hop, p->loop, &proxy_client_user, b);
+    if (!b->ct)
+        return -ENOBUFS;
+    p->live++;
+    int rc = branch_write(b, rq, &out);
+    if (rc) {
+        client_txn_drop(b->ct);
+        return rc;
+    }
+    rc = client_txn_send(b->ct, buf_bytes(out));
+    if (!rc && p->invite)
+        timer_set(&p->l->w->timers, &b->timer_c, p->l->w->now + (uint64_t)p->l->config.timer_c);
+    return rc;
+}
+
+void proxy_send(struct proxy *p, struct branch *b)
+{
+    const struct sip_msg *rq = proxy_request(p);
+
+    b->started = true;
+    b->pub.status = 100;
+    int rc = rq ? branch_send(b, rq) : -ENOMEM;
+    if (rc > 0)
+        proxy_branch_done(b, rc);
+    else if (rc)
+        proxy_branch_failed(b, rc == -ENOTCONN || rc == -ENOBUFS ? 503 : 500, rc);
+}

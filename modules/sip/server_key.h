@@ -1,0 +1,12 @@
+/* server_key: what tells one incoming request from another (RFC 3261 17.2.3).
+ *
+ * Modules, pure; private to the transaction layer. Branch, sent-by and method for what has the magic cookie;
+ * else the older rule: Request-URI, From tag, Call-ID, CSeq number, top Via and method (the To tag of an ACK,
+ * which would tell two final responses of one transaction apart, is not looked at: we send only one). */
+#pragma once
+#include "appliance/base/buf.h"
+#include "modules/sip/msg.h"
+
+/* Appends the key; `method` is that of the transaction that is looked for (an ACK looks for "INVITE"). False:
+ * memory. */
+bool server_key_write(const struct sip_msg *rq, struct bytes method, struct buf *out);

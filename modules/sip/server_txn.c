@@ -1,0 +1,639 @@
+#include "modules/sip/server_txn.h"
+#include "modules/sip/edit.h"
+#include "modules/sip/layer.h"
+#include "modules/sip/reply.h"
+#include "modules/sip/server_key.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRYING_AFTER 200 /* ms, RFC 3261 17.2.1 */
+
+enum server_state {
+    SERVER_NONE, /* as a rule's next: the event has no place in this state */
+    SERVER_TRYING,
+    SERVER_PROCEEDING,
+    SERVER_COMPLETED,
+    SERVER_CONFIRMED,
+    SERVER_ACCEPTED, /* RFC 6026 */
+    SERVER_TERMINATED,
+    SERVER_STATES
+};
+
+enum server_event {
+    SERVER_ON_REQUEST, /* the same request again */
+    SERVER_ON_ACK,
+    SERVER_SAYS_1XX,
+    SERVER_SAYS_2XX,
+    SERVER_SAYS_NO, /* 300-699 */
+    SERVER_ON_STEP, /* timer G, or the one that says 100 */
+    SERVER_ON_LIFE, /* timers H, I, J, L, and the end of a request that nobody answers */
+    SERVER_EVENTS
+};
+
+struct server_txn {
+    struct map_node node; /* in l->servers until it is terminated */
+    struct list link;     /* in l->dead_servers then */
+    struct list trim;     /* in l->trim: its request is done with */
+    struct sip_layer *l;
+    struct sip_hop from, to;
+    const struct server_user *user;
+    void *arg;
+    struct timer step, life;
+    uint64_t interval;  /* of timer G */
+    struct sip_msg *rq; /* parsed over rq_bytes */
+    uint8_t *rq_bytes;
+    uint8_t *last; /* response to send again */
+    size_t last_n;
+    int status; /* last one sent */
+    enum server_state state;
+    bool invite;
+    char tag[SIP_TAG_LEN + 1];
+    size_t key_n;
+    uint8_t key[];
+};
+
+typedef void server_act(struct server_txn *st, struct bytes response);
+struct server_rule {
+    enum server_state next;
+    server_act *act; /* NULL: the event is absorbed */
+};
+static int server_do(struct server_txn *st, enum server_event ev, struct bytes response);
+
+static const struct server_user nobody;
+
+/* ---- what the actions are made of */
+
+static bool server_reliable(const struct server_txn *st)
+{
+    return sip_hop_reliable(&st->to);
+}
+
+static uint64_t server_after(const struct server_txn *st, int64_t ms)
+{
+    return st->l->w->now + (uint64_t)ms;
+}
+
+static void server_set(struct server_txn *st, struct timer *t, int64_t ms)
+{
+    timer_set(&st->l->w->timers, t, server_after(st, ms));
+}
+
+static void server_forget(struct server_txn *st)
+{
+    free(st->last);
+    st->last = NULL;
+    st->last_n = 0;
+}
+
+static void server_keep(struct server_txn *st, struct bytes response)
+{
+    uint8_t *copy = realloc(st->last, response.n);
+
+    if (!copy) {
+        /* It still goes out once; a retransmitted request will be absorbed without an answer. */
+        server_forget(st);
+        sip_layer_count(st->l, SIP_STAT_MEMORY);
+        return;
+    }
+    memcpy(copy, response.p, response.n);
+    st->last = copy;
+    st->last_n = response.n;
+}
+
+static void server_transmit(struct server_txn *st, struct bytes response)
+{
+    int rc = layer_send(st->l, &st->to, response);
+
+    if (rc && st->user->on_error)
+        st->user->on_error(st, rc);
+}
+
+static void server_terminate(struct server_txn *st)
+{
+    struct sip_layer *l = st->l;
+
+    if (list_linked(&st->link))
+        return;
+    st->state = SERVER_TERMINATED;
+    timer_stop(&l->w->timers, &st->step);
+    timer_stop(&l->w->timers, &st->life);
+    map_remove(&l->servers, &st->node);
+    stat_dec(&l->stats[SIP_STAT_SERVER_LIVE]);
+    list_push_back(&l->dead_servers, &st->link);
+}
+
+/* The views that were given out with the request stay good until the end of the turn. */
+static void server_done_with_request(struct server_txn *st)
+{
+    if (st->rq && !list_linked(&st->trim))
+        list_push_back(&st->l->trim, &st->trim);
+}
+
+/* ---- actions; the state is the next one already */
+
+static void server_resend(struct server_txn *st, struct bytes response)
+{
+    sip_layer_count(st->l, SIP_STAT_ABSORBED_REQUEST);
+    if (st->last)
+        server_transmit(st, bytes_of(st->last, st->last_n));
+}
+
+static void server_send(struct server_txn *st, struct bytes response)
+{
+    timer_stop(&st->l->w->timers, &st->step);
+    server_keep(st, response);
+    server_transmit(st, response);
+}
+
+/* Nothing is kept: the TU answers for the reliability of a 2xx (RFC 6026 7.1). */
+static void server_send_accept(struct server_txn *st, struct bytes response)
+{
+    timer_stop(&st->l->w->timers, &st->step);
+    server_forget(st);
+    server_done_with_request(st);
+    server_set(st, &st->life, 64 * st->l->config.t1); /* timer L */
+    server_transmit(st, response);
+}
+
+static void server_send_more(struct server_txn *st, struct bytes response)
+{
+    server_transmit(st, response);
+}
+
+static void server_send_refusal(struct server_txn *st, struct bytes response)
+{
+    server_done_with_request(st);
+    server_set(st, &st->life, 64 * st->l->config.t1); /* timer H */
+    server_send(st, response);
+    if (server_reliable(st))
+        return;
+    st->interval = (uint64_t)st->l->config.t1; /* timer G */
+    server_set(st, &st->step, (int64_t)st->interval);
+}
+
+static void server_send_final(struct server_txn *st, struct bytes response)
+{
+    server_done_with_request(st);
+    if (server_reliable(st)) { /* timer J is 0 */
+        server_terminate(st);
+        server_transmit(st, response);
+        return;
+    }
+    server_set(st, &st->life, 64 * st->l->config.t1);
+    server_send(st, response);
+}
+
+static void server_again(struct server_txn *st, struct bytes response)
+{
+    uint64_t t2 = (uint64_t)st->l->config.t2;
+
+    st->interval = st->interval * 2 < t2 ? st->interval * 2 : t2;
+    server_set(st, &st->step, (int64_t)st->interval);
+    sip_layer_count(st->l, SIP_STAT_RETRANSMITTED_RESPONSE);
+    if (st->last)
+        server_transmit(st, bytes_of(st->last, st->last_n));
+}
+
+static void server_say_trying(struct server_txn *st, struct bytes response)
+{
+    if (!st->status)
+        server_txn_refuse(st, 100);
+}
+
+static void server_confirm(struct server_txn *st, struct bytes response)
+{
+    timer_stop(&st->l->w->timers, &st->step);
+    server_forget(st);
+    if (server_reliable(st)) /* timer I is 0 */
+        server_terminate(st);
+    else
+        server_set(st, &st->life, st->l->config.t4);
+}
+
+static void server_no_ack(struct server_txn *st, struct bytes response)
+{
+    sip_layer_count(st->l, SIP_STAT_TIMEOUT_H);
+    server_terminate(st);
+    if (st->user->on_no_ack)
+        st->user->on_no_ack(st);
+}
+
+static void server_end(struct server_txn *st, struct bytes response)
+{
+    server_terminate(st);
+}
+
+/* RFC 3261 figure 7 as RFC 6026 8.6 has it. ACK in Accepted goes to the TU: server_receive_ack. */
+static const struct server_rule invite_rules[SERVER_STATES][SERVER_EVENTS] = {
+    [SERVER_PROCEEDING] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_PROCEEDING, server_resend},
+            [SERVER_SAYS_1XX] = {SERVER_PROCEEDING, server_send},
+            [SERVER_SAYS_2XX] = {SERVER_ACCEPTED, server_send_accept},
+            [SERVER_SAYS_NO] = {SERVER_COMPLETED, server_send_refusal},
+            [SERVER_ON_STEP] = {SERVER_PROCEEDING, server_say_trying},
+        },
+    [SERVER_COMPLETED] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_COMPLETED, server_resend},
+            [SERVER_ON_ACK] = {SERVER_CONFIRMED, server_confirm},
+            [SERVER_ON_STEP] = {SERVER_COMPLETED, server_again},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_no_ack},
+        },
+    [SERVER_CONFIRMED] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_CONFIRMED, NULL},
+            [SERVER_ON_ACK] = {SERVER_CONFIRMED, NULL},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_end},
+        },
+    [SERVER_ACCEPTED] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_ACCEPTED, NULL},
+            [SERVER_SAYS_2XX] = {SERVER_ACCEPTED, server_send_more},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_end},
+        },
+};
+
+/* RFC 3261 figure 8, with the 100 and the silent end of RFC 4320. */
+static const struct server_rule other_rules[SERVER_STATES][SERVER_EVENTS] = {
+    [SERVER_TRYING] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_TRYING, NULL},
+            [SERVER_SAYS_1XX] = {SERVER_PROCEEDING, server_send},
+            [SERVER_SAYS_2XX] = {SERVER_COMPLETED, server_send_final},
+            [SERVER_SAYS_NO] = {SERVER_COMPLETED, server_send_final},
+            [SERVER_ON_STEP] = {SERVER_TRYING, server_say_trying},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_end},
+        },
+    [SERVER_PROCEEDING] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_PROCEEDING, server_resend},
+            [SERVER_SAYS_1XX] = {SERVER_PROCEEDING, server_send},
+            [SERVER_SAYS_2XX] = {SERVER_COMPLETED, server_send_final},
+            [SERVER_SAYS_NO] = {SERVER_COMPLETED, server_send_final},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_end},
+        },
+    [SERVER_COMPLETED] =
+        {
+            [SERVER_ON_REQUEST] = {SERVER_COMPLETED, server_resend},
+            [SERVER_ON_LIFE] = {SERVER_TERMINATED, server_end},
+        },
+};
+
+static int server_do(struct server_txn *st, enum server_event ev, struct bytes response)
+{
+    const struct server_rule *r = st->invite ? &invite_rules[st->state][ev] : &other_rules[st->state][ev];
+
+    if (r->next == SERVER_NONE)
+        return -EINVAL;
+    /* SERVER_TERMINATED is entered by server_terminate(), which takes it off the tables. */
+    if (r->next != SERVER_TERMINATED)
+        st->state = r->next;
+    if (r->act)
+        r->act(st, response);
+    else
+        sip_layer_count(st->l, SIP_STAT_ABSORBED_REQUEST);
+    return 0;
+}
+
+static void server_step_fire(struct worker *w, struct timer *t)
+{
+    server_do(container_of(t, struct server_txn, step), SERVER_ON_STEP, BYTES_NONE);
+}
+
+static void server_life_fire(struct worker *w, struct timer *t)
+{
+    server_do(container_of(t, struct server_txn, life), SERVER_ON_LIFE, BYTES_NONE);
+}
+
+/* ---- birth and death */
+
+/* RFC 4320 4.1: how long a client's timer E takes until it is reset to T2. */
+static int64_t server_slow_after(const struct sip_config *c)
+{
+    int64_t total = 0;
+
+    for (int64_t interval = c->t1; interval < c->t2; interval *= 2)
+        total += interval;
+    return total;
+}
+
+static void server_free(struct server_txn *st)
+{
+    list_remove(&st->trim);
+    free(st->rq);
+    free(st->rq_bytes);
+    free(st->last);
+    free(st);
+}
+
+/* Our own copy of the request with received and rport in its top Via (RFC 3261 18.2.1, RFC 3581 4), parsed.
+ */
+static int server_copy_request(struct server_txn *st, const struct sip_msg *rq)
+{
+    struct sip_edit e;
+    struct sip_fault fault;
+    struct buf *out = layer_out(st->l);
+
+    sip_edit_init(&e, rq);
+    if (st->from.kind == HOP_FLOW)
+        sip_edit_via_source(&e, &st->from.flow.peer);
+    if (sip_edit_apply(&e, out))
+        return -ENOMEM;
+    st->rq = malloc(sizeof(*st->rq));
+    st->rq_bytes = malloc(buf_len(out));
+    if (!st->rq || !st->rq_bytes)
+        return -ENOMEM;
+    memcpy(st->rq_bytes, buf_bytes(out).p, buf_len(out));
+    return sip_msg_parse(st->rq, bytes_of(st->rq_bytes, buf_len(out)), SIP_DATAGRAM, &fault);
+}
+
+static void server_make_tag(struct server_txn *st)
+{
+    uint64_t random;
+
+    random_fill(&random, sizeof(random));
+    snprintf(st->tag, sizeof(st->tag), "s%016" PRIx64, random);
+}
+
+static struct server_txn *server_create(struct sip_layer *l, const struct sip_hop *from,
+                                        const struct sip_msg *rq)
+{
+    struct buf *key = layer_out(l);
+
+    if (!server_key_write(rq, rq->method_name, key))
+        return NULL;
+    struct server_txn *st = calloc(1, sizeof(*st) + buf_len(key));
+    if (!st)
+        return NULL;
+    st->key_n = buf_len(key);
+    memcpy(st->key, buf_bytes(key).p, st->key_n);
+    st->l = l;
+    st->from = *from;
+    st->to = sip_reply_hop(from, rq);
+    st->user = &nobody;
+    st->invite = rq->method == SIP_INVITE;
+    st->state = st->invite ? SERVER_PROCEEDING : SERVER_TRYING;
+    st->step.fire = server_step_fire;
+    st->life.fire = server_life_fire;
+    list_init(&st->link);
+    list_init(&st->trim);
+    server_make_tag(st);
+    if (server_copy_request(st, rq)) {
+        server_free(st);
+        return NULL;
+    }
+    return st;
+}
+
+static void server_start(struct server_txn *st)
+{
+    struct sip_layer *l = st->l;
+
+    map_insert(&l->servers, &st->node, bytes_hash(&l->w->hash_key, bytes_of(st->key, st->key_n)));
+    sip_layer_count(l, SIP_STAT_SERVER_CREATED);
+    stat_inc(&l->stats[SIP_STAT_SERVER_LIVE]);
+    if (st->invite) {
+        server_set(st, &st->step, TRYING_AFTER);
+        return;
+    }
+    server_set(st, &st->step, server_slow_after(&l->config));
+    /* A client has given up after 64*T1; whoever forgot to answer does not hold memory for ever. */
+    server_set(st, &st->life, 2 * 64 * l->config.t1);
+}
+
+static struct server_txn *server_find(struct sip_layer *l, const struct sip_msg *rq, struct bytes method)
+{
+    struct buf *out = layer_out(l);
+
+    if (!server_key_write(rq, method, out))
+        return NULL;
+    struct bytes key = buf_bytes(out);
+    struct map_node *n = map_find(&l->servers, bytes_hash(&l->w->hash_key, key));
+    for (; n; n = map_next(n)) {
+        struct server_txn *st = container_of(n, struct server_txn, node);
+        if (bytes_eq(bytes_of(st->key, st->key_n), key))
+            return st;
+    }
+    return NULL;
+}
+
+/* The new transaction, or NULL: it was a retransmission, or was refused. */
+static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop *from,
+                                       const struct sip_msg *rq)
+{
+    struct server_txn *st = server_find(l, rq, rq->method_name);
+
+    if (st) {
+        server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
+        return NULL;
+    }
+    if (l->servers.count >= (size_t)l->config.max_transactions) {
+        sip_layer_count(l, SIP_STAT_OVERLOAD);
+        sip_layer_refuse(l, from, rq, 503);
+        return NULL;
+    }
+    st = server_create(l, from, rq);
+    if (!st) {
+        sip_layer_count(l, SIP_STAT_MEMORY);
+        sip_layer_refuse(l, from, rq, 503);
+        return NULL;
+    }
+    server_start(st);
+    return st;
+}
+
+void server_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
+{
+    struct server_txn *st = server_admit(l, from, rq);
+
+    if (st)
+        l->user->on_request(l, st, st->rq);
+}
+
+void server_receive_ack(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *ack)
+{
+    struct server_txn *st = server_find(l, ack, BYTES("INVITE"));
+
+    /* RFC 6026 7.1: in Accepted it is the TU's, whose 2xx it acknowledges. */
+    if (st && st->state != SERVER_ACCEPTED) {
+        server_do(st, SERVER_ON_ACK, BYTES_NONE);
+        return;
+    }
+    if (layer_ack_is_stateless(l, ack)) {
+        sip_layer_count(l, SIP_STAT_STRAY_ACK);
+        return;
+    }
+    l->user->on_ack(l, from, ack);
+}
+
+void server_receive_cancel(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *cancel)
+{
+    struct server_txn *st = server_admit(l, from, cancel);
+
+    if (!st)
+        return;
+    struct server_txn *invite = server_find(l, cancel, BYTES("INVITE"));
+    if (!invite) {
+        /* RFC 3261 9.2. Nothing here was ever forwarded without a transaction, so 16.10's stateless
+         * forwarding has no request that it could be for. */
+        sip_layer_count(l, SIP_STAT_STRAY_CANCEL);
+        server_txn_refuse(st, 481);
+        return;
+    }
+    memcpy(st->tag, invite->tag, sizeof(st->tag)); /* 9.2: the same To tag as the INVITE's */
+    server_txn_refuse(st, 200);
+    if (server_txn_answered(invite))
+        return;
+    if (invite->user->on_cancel)
+        invite->user->on_cancel(invite, cancel);
+    else
+        server_txn_refuse(invite, 487);
+}
+
+void server_reap(struct sip_layer *l)
+{
+    struct list *it;
+
+    while ((it = list_pop_front(&l->trim))) {
+        struct server_txn *st = container_of(it, struct server_txn, trim);
+        free(st->rq);
+        free(st->rq_bytes);
+        st->rq = NULL;
+        st->rq_bytes = NULL;
+    }
+    while ((it = list_pop_front(&l->dead_servers))) {
+        struct server_txn *st = container_of(it, struct server_txn, link);
+        if (st->user->gone)
+            st->user->gone(st);
+        server_free(st);
+    }
+}
+
+static void server_end_each(struct map_node *node, void *arg)
+{
+    server_terminate(container_of(node, struct server_txn, node));
+}
+
+void server_end_all(struct sip_layer *l)
+{
+    map_walk(&l->servers, server_end_each, NULL);
+}
+
+/* ---- what the user calls */
+
+void server_txn_own(struct server_txn *st, const struct server_user *user, void *arg)
+{
+    st->user = user ? user : &nobody;
+    st->arg = arg;
+}
+
+void *server_txn_arg(const struct server_txn *st)
+{
+    return st->arg;
+}
+
+struct sip_layer *server_txn_layer(const struct server_txn *st)
+{
+    return st->l;
+}
+
+const struct sip_msg *server_txn_request(const struct server_txn *st)
+{
+    return st->rq;
+}
+
+const struct sip_hop *server_txn_from(const struct server_txn *st)
+{
+    return &st->from;
+}
+
+bool server_txn_is_invite(const struct server_txn *st)
+{
+    return st->invite;
+}
+
+bool server_txn_answered(const struct server_txn *st)
+{
+    return st->status >= 200 || st->state == SERVER_TERMINATED;
+}
+
+const char *server_txn_tag(struct server_txn *st)
+{
+    return st->tag;
+}
+
+/* RFC 4320 4.1, 4.2: what may not be said to a non-INVITE. 100 on UDP comes from the timer alone. */
+static bool server_may_say(const struct server_txn *st, int status)
+{
+    if (st->invite)
+        return true;
+    if (status == 100)
+        return server_reliable(st) || st->l->w->now >= st->step.due;
+    return status >= 200 && status != 408;
+}
+
+int server_txn_respond(struct server_txn *st, int status, struct bytes response)
+{
+    enum server_event ev = status < 200 ? SERVER_SAYS_1XX : status < 300 ? SERVER_SAYS_2XX : SERVER_SAYS_NO;
+
+    if (status < 100 || status > 699 || !response.n || !server_may_say(st, status))
+        return -EINVAL;
+    int before = st->status;
+    st->status = status; /* on_error may ask */
+    int rc = server_do(st, ev, response);
+    if (rc)
+        st->status = before;
+    return rc;
+}
+
+int server_txn_refuse_with(struct server_txn *st, int status, struct bytes extra)
+{
+    struct buf *out = layer_out(st->l);
+
+    if (!st->rq || server_txn_answered(st))
+        return -EINVAL;
+    if (status == 408 && !st->invite) {
+        server_txn_abandon(st);
+        return 0;
+    }
+    struct sip_reply r = {
+        .request = st->rq,
+        .status = (uint16_t)status,
+        .to_tag = status == 100 ? BYTES_NONE : bytes_str(st->tag),
+        .headers = extra,
+    };
+    if (sip_reply_write(&r, out)) {
+        /* Not even the refusal can be written. Without a transaction the next retransmission is a new chance.
+         */
+        sip_layer_count(st->l, SIP_STAT_MEMORY);
+        if (status >= 200)
+            server_terminate(st);
+        return -ENOMEM;
+    }
+    return server_txn_respond(st, status, buf_bytes(out));
+}
+
+int server_txn_refuse(struct server_txn *st, int status)
+{
+    return server_txn_refuse_with(st, status, BYTES_NONE);
+}
+
+void server_txn_trying(struct server_txn *st)
+{
+    if (st->invite && !st->status)
+        server_txn_refuse(st, 100);
+}
+
+void server_txn_abandon(struct server_txn *st)
+{
+    if (server_txn_answered(st))
+        return;
+    if (st->invite)
+        server_txn_refuse(st, 408);
+    else
+        server_terminate(st);
+}
