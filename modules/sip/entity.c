@@ -15,7 +15,8 @@ static void sip_letter_open(struct worker *w, struct letter *l)
 {
     struct sip_letter *mail = (struct sip_letter *)(void *)l;
 
-    mail->to->receive(w, &mail->from, bytes_of(mail->msg, mail->n));
+    if (!w->ended)
+        mail->to->receive(w, &mail->from, bytes_of(mail->msg, mail->n));
     free(mail);
 }
 

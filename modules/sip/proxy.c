@@ -160,12 +160,12 @@ void proxy_branch_failed(struct branch *b, int status, int err)
     struct proxy *p = b->p;
     int verdict = PROXY_GO_ON;
 
-    b->err = err;
+    b->certain = err == -EBUSY;
     b->pub.status = status;
     if (p->user->on_failure && p->st && !server_txn_answered(p->st))
         verdict = p->user->on_failure(p, &b->pub, status, err);
     if (verdict >= 300)
-        b->err = 0; /* it is the user's now */
+        b->certain = true;
     proxy_branch_done(b, verdict == PROXY_SWALLOW ? 0 : verdict >= 300 ? verdict : status);
 }
 

@@ -79,44 +79,43 @@ static int pass_kept(struct proxy *p, struct branch *b)
     struct sip_msg rs;
     struct sip_fault fault;
 
-    if (!b || !b->kept || b->pub.status == 503)
+    if (!b->kept)
         return -ENOENT;
     if (sip_msg_parse(&rs, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
         return -EBADMSG;
     return proxy_pass(p, b, &rs);
 }
 
-static bool is_our_trouble(const struct branch *b)
-{
-    return b && b->pub.status == 503 && b->err == -ENOBUFS;
-}
-
-/* 503 is said by who knows that all else will be refused as well: only when our own table is full (16.7 item
- * 6). */
-static void say(struct proxy *p, const struct branch *best, int status)
+/* 503 is said by who knows that whatever else comes will be refused as well: with it goes when to come again.
+ */
+static void say(struct proxy *p, int status)
 {
     char retry[48];
+    struct bytes extra = BYTES_NONE;
 
-    if (status != 503)
-        server_txn_refuse(p->st, status);
-    else if (is_our_trouble(best))
-        server_txn_refuse_with(p->st, 503, bytes_of(retry, layer_retry_after(p->l, retry, sizeof(retry))));
-    else
-        server_txn_refuse(p->st, 500);
+    if (status == 503)
+        extra = bytes_of(retry, layer_retry_after(p->l, retry, sizeof(retry)));
+    server_txn_refuse_with(p->st, status, extra);
+}
+
+/* One branch's 503 is no word about us: 500 goes upstream (RFC 3261 16.7 item 6). */
+static int best_status(const struct branch *best)
+{
+    return best->pub.status == 503 && !best->certain ? 500 : best->pub.status;
 }
 
 /* What is to be said when nothing else intervenes. */
 static int final_status(const struct proxy *p, const struct branch *best)
 {
     if (p->decided && best)
-        return best->pub.status;
+        return best_status(best);
     if (p->cancelled)
         return 487;
     if (p->end_status)
         return p->end_status;
     if (!p->n)
         return 480;
-    return best ? best->pub.status : 408;
+    return best ? best_status(best) : 408;
 }
 
 bool proxy_finish(struct proxy *p)
@@ -133,7 +132,7 @@ bool proxy_finish(struct proxy *p)
             status = verdict;
     }
     if (!best || best->pub.status != status || pass_kept(p, best))
-        say(p, best, status);
+        say(p, status);
     if (p->st && p->user->on_final)
         p->user->on_final(p, status);
     return true;

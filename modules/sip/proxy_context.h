@@ -15,11 +15,12 @@ struct branch {
     struct timer timer_c;
     uint8_t *kept; /* its final response, as a candidate (16.7 item 4) */
     size_t kept_n;
-    int err;      /* why there was no response; -ENOBUFS, -ENOMEM: our own trouble */
+
     bool started; /* left the target set */
     bool done;    /* has its result */
     bool counts;  /* the result is a candidate */
     bool overdue; /* timer C has cancelled it */
+    bool certain; /* its 503 is meant for the caller: our table is full, or the user says so */
     char texts[]; /* uri and route of the target */
 };
 

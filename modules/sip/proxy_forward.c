@@ -50,7 +50,7 @@ static int branch_send(struct branch *b, const struct sip_msg *rq)
 
     b->ct = client_txn_create(p->l, &b->pub.target.hop, p->loop, &proxy_client_user, b);
     if (!b->ct)
-        return -ENOBUFS;
+        return -EBUSY;
     p->live++;
     int rc = branch_write(b, rq, &out);
     if (rc) {
@@ -73,5 +73,5 @@ void proxy_send(struct proxy *p, struct branch *b)
     if (rc > 0)
         proxy_branch_done(b, rc);
     else if (rc)
-        proxy_branch_failed(b, rc == -ENOTCONN || rc == -ENOBUFS ? 503 : 500, rc);
+        proxy_branch_failed(b, rc == -ENOTCONN || rc == -EBUSY ? 503 : 500, rc);
 }

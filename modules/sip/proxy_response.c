@@ -101,6 +101,7 @@ static void on_refusal(struct proxy *p, struct branch *b, const struct sip_msg *
     int verdict = proxy_answered(p) ? PROXY_GO_ON : ask_user(p, b, rs);
     int status = rs->status;
 
+    b->certain = verdict >= 300;
     if (verdict >= 300)
         status = verdict;
     else if (b->overdue && status == 487)

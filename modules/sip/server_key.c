@@ -28,9 +28,19 @@ static bool key_2543(const struct sip_msg *rq, struct buf *out)
            buf_printf(out, "%u\n", rq->cseq.number) && key_part(out, rq->via.text);
 }
 
-bool server_key_write(const struct sip_msg *rq, struct bytes method, struct buf *out)
+static bool key_conn(struct buf *out, const struct sip_hop *from)
 {
-    if (!key_part(out, method))
+    const struct ref *conn = &from->flow.conn;
+
+    if (from->kind != HOP_FLOW || from->flow.transport == TRANSPORT_UDP)
+        return true;
+    return buf_printf(out, "%u.%u.%u\n", conn->worker, conn->gen, conn->slot);
+}
+
+bool server_key_write(const struct sip_hop *from, const struct sip_msg *rq, struct bytes method,
+                      struct buf *out)
+{
+    if (!key_part(out, method) || !key_conn(out, from))
         return false;
     if (!sip_branch_is_3261(rq->via.branch))
         return key_2543(rq, out);

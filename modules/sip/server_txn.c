@@ -364,7 +364,7 @@ static struct server_txn *server_create(struct sip_layer *l, const struct sip_ho
 {
     struct buf *key = layer_out(l);
 
-    if (!server_key_write(rq, rq->method_name, key))
+    if (!server_key_write(from, rq, rq->method_name, key))
         return NULL;
     struct server_txn *st = calloc(1, sizeof(*st) + buf_len(key));
     if (!st)
@@ -405,11 +405,12 @@ static void server_start(struct server_txn *st)
     server_set(st, &st->life, 2 * 64 * l->config.t1);
 }
 
-static struct server_txn *server_find(struct sip_layer *l, const struct sip_msg *rq, struct bytes method)
+static struct server_txn *server_find(struct sip_layer *l, const struct sip_hop *from,
+                                      const struct sip_msg *rq, struct bytes method)
 {
     struct buf *out = layer_out(l);
 
-    if (!server_key_write(rq, method, out))
+    if (!server_key_write(from, rq, method, out))
         return NULL;
     struct bytes key = buf_bytes(out);
     struct map_node *n = map_find(&l->servers, bytes_hash(&l->w->hash_key, key));
@@ -425,7 +426,7 @@ static struct server_txn *server_find(struct sip_layer *l, const struct sip_msg 
 static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop *from,
                                        const struct sip_msg *rq)
 {
-    struct server_txn *st = server_find(l, rq, rq->method_name);
+    struct server_txn *st = server_find(l, from, rq, rq->method_name);
 
     if (st) {
         server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
@@ -456,7 +457,7 @@ void server_receive(struct sip_layer *l, const struct sip_hop *from, const struc
 
 void server_receive_ack(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *ack)
 {
-    struct server_txn *st = server_find(l, ack, BYTES("INVITE"));
+    struct server_txn *st = server_find(l, from, ack, BYTES("INVITE"));
 
     /* RFC 6026 7.1: in Accepted it is the TU's, whose 2xx it acknowledges. */
     if (st && st->state != SERVER_ACCEPTED) {
@@ -476,7 +477,7 @@ void server_receive_cancel(struct sip_layer *l, const struct sip_hop *from, cons
 
     if (!st)
         return;
-    struct server_txn *invite = server_find(l, cancel, BYTES("INVITE"));
+    struct server_txn *invite = server_find(l, from, cancel, BYTES("INVITE"));
     if (!invite) {
         /* RFC 3261 9.2. Nothing here was ever forwarded without a transaction, so 16.10's stateless
          * forwarding has no request that it could be for. */
