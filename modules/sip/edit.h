@@ -13,7 +13,7 @@
 #include "modules/sip/msg.h"
 #include <sys/uio.h>
 
-#define SIP_EDITS_MAX    64
+#define SIP_EDITS_MAX    128
 #define SIP_EDIT_SCRATCH 4096
 
 struct sip_edit_op {
@@ -58,10 +58,9 @@ void sip_edit_remove(struct sip_edit *e, enum sip_header_id id); /* all of that 
 /* Takes the first `count` values off a comma list, over its lines (own Routes, the top Via). Once per id and
  * edit. */
 void sip_edit_pop(struct sip_edit *e, enum sip_header_id id, size_t count);
-/* One value of a comma list goes away with its comma, or the line with its last value: item as
- * sip_values_next() gave it. Removing several items one by one from one line is fine as long as one stays; to
- * drop all use sip_edit_remove(). */
-void sip_edit_remove_value(struct sip_edit *e, const struct sip_header *h, struct bytes item);
+/* Some values of one line of a comma list go away: bit i of which is the i-th value; the line too when none
+ * stays. Once per line and edit. A line of more than 64 values fails. */
+void sip_edit_remove_values(struct sip_edit *e, const struct sip_header *h, uint64_t which);
 /* Drops one option tag from Supported, Require ...; the line too when nothing stays. */
 void sip_edit_remove_token(struct sip_edit *e, enum sip_header_id id, struct bytes token);
 
@@ -74,6 +73,9 @@ void sip_edit_max_forwards(struct sip_edit *e);
 void sip_edit_param(struct sip_edit *e, struct bytes params, struct bytes name, struct bytes value);
 /* New body, with Content-Length (and Content-Type when type is not empty; both empty: no body). */
 void sip_edit_body(struct sip_edit *e, struct bytes type, struct bytes body);
+
+/* A message without Content-Length gets one: before it leaves a datagram for a stream (RFC 3261 18.3). */
+void sip_edit_need_length(struct sip_edit *e);
 
 /* Length of the result, or 0 when failed. */
 size_t sip_edit_size(struct sip_edit *e);

@@ -37,7 +37,8 @@ struct sip_frame_limits {
 /* All zero is a fresh one. After TOO_BIG or BAD it is of no more use; otherwise it is ready for the next
  * frame, which must start len bytes later. */
 struct sip_framer {
-    size_t scanned; /* no end of head before here */
+    size_t scanned; /* no line end that was not seen before here */
+    size_t line;    /* where the line that is being read starts */
     size_t total;   /* head is complete: length of the whole message, 0 before */
 };
 

@@ -6,7 +6,6 @@
 #include "appliance/base/bytes.h"
 
 bool sip_is_token(struct bytes b); /* not empty, and only token characters (RFC 3261 25.1) */
-bool sip_is_host(struct bytes b);  /* host name, IPv4 or bracketed IPv6 */
 
 /* One parameter. value is as written: with its quotes when it is a quoted string. */
 struct sip_param {

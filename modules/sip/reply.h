@@ -27,6 +27,3 @@ int sip_reply_write(const struct sip_reply *r, struct buf *out);
 /* The response to a message that sip_msg_parse() or the framer refused. to_tag may be empty. */
 int sip_reply_fault(const struct sip_msg *m, const struct sip_fault *fault, struct bytes to_tag,
                     struct buf *out);
-
-/* Appends a top Via with received and rport filled in from where it came (RFC 3261 18.2.1, RFC 3581 4). */
-void sip_via_write_source(const struct sip_via *via, const struct addr *source, struct buf *out);

@@ -23,7 +23,7 @@ struct sip_uri {
     struct bytes password;
     bool has_password;
     struct sip_host host; /* sip and sips only */
-    struct bytes params;  /* from its first ';' on, or empty: for sip_param_find() */
+    struct bytes params;  /* from its first ';' on, or empty: read it with sip_uri_param() */
     struct bytes headers; /* after '?', or empty */
     struct bytes rest;    /* urn and others: all after "scheme:" */
 };

@@ -3,6 +3,7 @@
  * Room modules/sip, floor 3. Pure views; any thread. RFC 3261 18.2, 20.42; RFC 3581 (rport), RFC 5923
  * (alias), RFC 6223 (keep). */
 #pragma once
+#include "appliance/base/buf.h"
 #include "modules/sip/params.h"
 #include "modules/sip/uri.h"
 
@@ -39,3 +40,8 @@ bool sip_via_is_3261(const struct sip_via *v);
 /* Where to send the response over UDP: maddr, received, sent-by with rport or port or 5060 (RFC 3261 18.2.2,
  * RFC 3581 4). False: it would need a look-up of a name. */
 bool sip_via_target(const struct sip_via *v, struct addr *out);
+
+/* Appends the value with received= and rport= filled in from where it came (RFC 3261 18.2.1, RFC 3581 4):
+ * received when sent-by is a name or another address, always when rport was asked; values the sender wrote
+ * himself are dropped. */
+void sip_via_write_source(const struct sip_via *via, const struct addr *source, struct buf *out);
