@@ -31,14 +31,6 @@ static const struct setting process_items[] = {
      .preset = "",
      .help = "System user to become once the ports are open (started as root); empty keeps the user",
      .reload = RELOAD_RESTART},
-    {.key = "stop_grace",
-     .type = SETTING_DURATION,
-     .offset = AT(process, stop_grace),
-     .preset = "3s",
-     .min = 0,
-     .max = 3600000,
-     .help = "How long a stop waits for what is still to be written to peers",
-     .reload = RELOAD_LIVE},
 };
 const struct settings process_settings = {"process", "The process itself", sizeof(struct process_config),
                                           process_items, COUNT(process_items)};

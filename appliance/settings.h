@@ -9,7 +9,6 @@ struct process_config {
     int64_t threads; /* 0: one for each core */
     int64_t node;
     const char *user;
-    int64_t stop_grace; /* ms */
 };
 struct log_config {
     int64_t level;  /* enum log_level */
