@@ -1,5 +1,5 @@
 /* save: REGISTER as the registrar answers it (RFC 3261 10.3, RFC 3327 5.3, RFC 3608 6.3, RFC 5626 6). */
-#include "modules/registrar/auth.h"
+#include "modules/registrar/login.h"
 #include "modules/registrar/network.h"
 #include "modules/sip/contact_key.h"
 #include <errno.h>
@@ -277,18 +277,18 @@ static void save_contacts(struct save *s)
 static bool authenticate(struct save *s)
 {
     struct registrar *r = s->r;
-    switch (auth_check(r, s->rq, &s->user)) {
-    case AUTH_OK:
+    switch (login_check(r, s->rq, &s->user)) {
+    case LOGIN_OK:
         return true;
-    case AUTH_MISSING:
+    case LOGIN_MISSING:
         registrar_count(r, REGISTRAR_CHALLENGED);
-        auth_challenge(r, s->st, s->user.realm, false);
+        login_challenge(r, s->st, s->user.realm, false);
         return false;
-    case AUTH_STALE:
+    case LOGIN_STALE:
         registrar_count(r, REGISTRAR_STALE);
-        auth_challenge(r, s->st, s->user.realm, true);
+        login_challenge(r, s->st, s->user.realm, true);
         return false;
-    case AUTH_WRONG:
+    case LOGIN_WRONG:
         break;
     }
     registrar_count(r, REGISTRAR_AUTH_FAILED);

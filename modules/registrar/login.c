@@ -1,4 +1,4 @@
-#include "modules/registrar/auth.h"
+#include "modules/registrar/login.h"
 #include "appliance/base/token.h"
 #include "appliance/base/wire.h"
 #include "appliance/core/directory.h"
@@ -90,24 +90,24 @@ static enum digest_verdict verify(struct registrar *r, const struct digest_crede
     return known && v == DIGEST_OK && is_for(c, rq) ? DIGEST_OK : DIGEST_WRONG;
 }
 
-enum auth_verdict auth_check(struct registrar *r, const struct sip_msg *rq, const struct home_user *u)
+enum login_verdict login_check(struct registrar *r, const struct sip_msg *rq, const struct home_user *u)
 {
     struct digest_credentials c;
-    uint64_t nonce;
+    uint64_t nonce = 0;
     if (!find_credentials(rq, u->realm, &c))
-        return AUTH_MISSING;
+        return LOGIN_MISSING;
     bool young = nonce_valid(r, c.nonce, &nonce);
     switch (verify(r, &c, rq, u)) {
     case DIGEST_REFUSED:
-        return AUTH_MISSING;
+        return LOGIN_MISSING;
     case DIGEST_WRONG:
-        return young ? AUTH_WRONG : AUTH_MISSING;
+        return young ? LOGIN_WRONG : LOGIN_MISSING;
     case DIGEST_OK:
         break;
     }
     /* Without qop there is no count (RFC 2069): such a nonce serves once. */
-    return young && replay_fresh(&r->replay, nonce, c.qop == DIGEST_QOP_AUTH ? c.nc : 1) ? AUTH_OK
-                                                                                         : AUTH_STALE;
+    return young && replay_fresh(&r->replay, nonce, c.qop == DIGEST_QOP_AUTH ? c.nc : 1) ? LOGIN_OK
+                                                                                         : LOGIN_STALE;
 }
 
 /* ---- challenges ---- */
@@ -119,7 +119,7 @@ static bool put_challenge(struct buf *out, struct digest_challenge *c, enum dige
     return digest_challenge_write(c, out) && buf_str(out, "\r\n");
 }
 
-void auth_challenge(struct registrar *r, struct server_txn *st, struct bytes realm, bool stale)
+void login_challenge(struct registrar *r, struct server_txn *st, struct bytes realm, bool stale)
 {
     char nonce[TOKEN_TEXT_MAX];
     struct buf lines;
