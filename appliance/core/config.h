@@ -24,6 +24,7 @@ enum setting_type {
     SETTING_PORTS,    /* struct port_range; written 49152-65535 */
     SETTING_CIDRS,    /* struct cidr_set; a list */
     SETTING_STRINGS,  /* struct string_list; a list */
+    SETTING_PATHS,    /* as STRINGS; each as PATH */
 };
 
 enum setting_reload {

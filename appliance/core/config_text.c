@@ -1,13 +1,18 @@
 #include "appliance/core/config_internal.h"
 #include <string.h>
 
-/* libconfuse counts every comment as more lines than it has, takes one that never ends for the end of the
- * file, and drops characters it has no use for. So that line numbers are right and nothing is ignored in
- * silence, comments become blanks and the rest is reported here, with the same rules as its lexer.l. */
+/* libconfuse counts every comment as more lines than it has, takes a comment or a section that never ends for
+ * the end of the file, and drops characters it has no use for. So that line numbers are right and nothing is
+ * ignored in silence, comments become blanks and the rest is reported here, with the same rules as its
+ * lexer.l. */
+
+#define DEPTH_MAX 8
 
 struct scan {
     char *at;
     int line;
+    int opened[DEPTH_MAX]; /* the lines of the braces that stand open */
+    unsigned depth;
     struct parsed *p;
 };
 
@@ -79,9 +84,22 @@ static void skip_word(struct scan *s)
             step(s);
 }
 
+static void open_brace(struct scan *s)
+{
+    if (s->depth < DEPTH_MAX)
+        s->opened[s->depth] = s->line;
+    else if (s->depth == DEPTH_MAX)
+        problem_add(s->p, s->line, "braces are nested too deeply");
+    s->depth++;
+}
+
 static void skip_mark(struct scan *s)
 {
-    if (*s->at == '*')
+    if (*s->at == '{')
+        open_brace(s);
+    else if (*s->at == '}')
+        s->depth -= s->depth > 0; /* one too many is told by libconfuse */
+    else if (*s->at == '*')
         problem_add(s->p, s->line, "'*' has no meaning here: quote the value");
     else if (*s->at == '+' && s->at[1] == '=')
         problem_add(s->p, s->line, "'+=' is not known: write the whole list with '='");
@@ -109,6 +127,8 @@ void text_prepare(struct parsed *p, char *text, size_t len)
     struct scan s = {.at = text, .line = 1, .p = p};
     while (*s.at)
         scan_token(&s);
+    if (s.depth > 0 && s.depth <= DEPTH_MAX && !p->problems) /* else that one opened it */
+        problem_add(p, s.opened[s.depth - 1], "this brace is never closed");
     if (s.at != text + len)
         problem_add(p, s.line, "holds a NUL byte");
 }

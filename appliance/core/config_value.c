@@ -26,7 +26,7 @@ static const struct unit *units_of(enum setting_type type)
 
 bool value_is_list(const struct setting *st)
 {
-    return st->type == SETTING_CIDRS || st->type == SETTING_STRINGS;
+    return st->type == SETTING_CIDRS || st->type == SETTING_STRINGS || st->type == SETTING_PATHS;
 }
 
 static bool explain(char *why, const char *text)
@@ -199,15 +199,27 @@ static bool set_cidrs(const struct string_list *words, struct cidr_set *out, cha
     return true;
 }
 
-static bool set_strings(const struct string_list *words, struct string_list *out, char *why)
+/* folder: of the configuration file, for paths; NULL for plain texts. */
+static bool set_strings(const struct string_list *words, const char *folder, struct string_list *out,
+                        char *why)
 {
     out->items = calloc(words->n ? words->n : 1, sizeof *out->items);
     if (!out->items)
         return explain(why, "out of memory");
-    for (; out->n < words->n; out->n++)
-        if (!set_text(words->items[out->n], &out->items[out->n], why))
+    for (; out->n < words->n; out->n++) {
+        const char *text = words->items[out->n], **slot = &out->items[out->n];
+        if (!(folder ? set_path(text, folder, slot, why) : set_text(text, slot, why)))
             return false;
+    }
     return true;
+}
+
+static bool set_list(const struct setting *st, const struct string_list *words, const char *folder,
+                     void *slot, char *why)
+{
+    if (st->type == SETTING_CIDRS)
+        return set_cidrs(words, slot, why);
+    return set_strings(words, st->type == SETTING_PATHS ? folder : NULL, slot, why);
 }
 
 static bool set_one(const struct setting *st, const char *text, const char *folder, void *slot, char *why)
@@ -247,10 +259,8 @@ bool value_set(const struct setting *st, const struct string_list *words, const 
                char why[static VALUE_WHY])
 {
     bool good = check_words(st, words, why);
-    if (good && st->type == SETTING_CIDRS)
-        good = set_cidrs(words, slot, why);
-    else if (good && st->type == SETTING_STRINGS)
-        good = set_strings(words, slot, why);
+    if (good && value_is_list(st))
+        good = set_list(st, words, folder, slot, why);
     else if (good)
         good = set_one(st, words->n ? words->items[0] : "", folder, slot, why);
     if (!good)
@@ -265,7 +275,7 @@ static bool is_text(enum setting_type t)
 
 #define PRESET_ITEMS 64
 
-static bool set_preset_list(const struct setting *st, char *text, void *slot, char *why)
+static bool set_preset_list(const struct setting *st, char *text, const char *folder, void *slot, char *why)
 {
     const char *items[PRESET_ITEMS];
     struct string_list words = {items, 0};
@@ -275,7 +285,7 @@ static bool set_preset_list(const struct setting *st, char *text, void *slot, ch
             return explain(why, "too many items");
         items[words.n++] = w;
     }
-    return st->type == SETTING_CIDRS ? set_cidrs(&words, slot, why) : set_strings(&words, slot, why);
+    return set_list(st, &words, folder, slot, why);
 }
 
 bool value_set_preset(const struct setting *st, const char *folder, void *slot, char why[static VALUE_WHY])
@@ -286,7 +296,7 @@ bool value_set_preset(const struct setting *st, const char *folder, void *slot, 
     if (!value_is_list(st))
         return set_one(st, preset, folder, slot, why);
     char *copy = strdup(preset);
-    bool good = copy && set_preset_list(st, copy, slot, why);
+    bool good = copy && set_preset_list(st, copy, folder, slot, why);
     free(copy);
     return good || (copy ? false : explain(why, "out of memory"));
 }
@@ -303,6 +313,7 @@ static size_t value_size(const struct setting *st)
     case SETTING_CIDRS:
         return sizeof(struct cidr_set);
     case SETTING_STRINGS:
+    case SETTING_PATHS:
         return sizeof(struct string_list);
     case SETTING_STRING:
     case SETTING_SECRET:
@@ -333,7 +344,7 @@ void value_fini(const struct setting *st, void *slot)
         text_fini(st, *(char **)slot);
     else if (st->type == SETTING_CIDRS)
         cidr_set_fini(slot);
-    else if (st->type == SETTING_STRINGS)
+    else if (value_is_list(st))
         strings_fini(slot);
     memset(slot, 0, value_size(st));
 }
@@ -418,6 +429,7 @@ void value_format(const struct setting *st, const void *slot, struct buf *out)
         put_cidrs(out, slot);
         break;
     case SETTING_STRINGS:
+    case SETTING_PATHS:
         put_strings(out, slot);
         break;
     default:

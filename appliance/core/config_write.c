@@ -148,6 +148,7 @@ static void man_setting(const struct setting *st, struct buf *out)
         [SETTING_PORTS] = "ports",
         [SETTING_CIDRS] = "list of networks",
         [SETTING_STRINGS] = "list of texts",
+        [SETTING_PATHS] = "list of paths",
     };
     buf_printf(out, ".TP\n\\fB%s\\fR (%s", st->key, types[st->type]);
     if (st->preset && *st->preset) {

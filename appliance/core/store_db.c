@@ -176,8 +176,10 @@ int store_db_run(struct store_db *d, const struct op *op, int64_t *changes)
         rc = step_all(s, op);
     if (changes)
         *changes = rc == SQLITE_DONE ? sqlite3_changes64(d->db) : 0;
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
+    if (s) {
+        sqlite3_reset(s);
+        sqlite3_clear_bindings(s); /* the values are the operation's and go with it */
+    }
     return rc;
 }
 
