@@ -164,13 +164,13 @@ static const char *const min_versions[] = {"1.2", "1.3", NULL};
  * first and gets it. No CBC and no static RSA (RFC 9325 4.2). */
 static const struct setting tls_items[] = {
     {.key = "certificates",
-     .type = SETTING_STRINGS,
+     .type = SETTING_PATHS,
      .offset = AT(certificates),
      .preset = "",
      .help = "PEM files, each a certificate with its chain; one of each kind (ECDSA, RSA)",
      .reload = RELOAD_NEW},
     {.key = "keys",
-     .type = SETTING_STRINGS,
+     .type = SETTING_PATHS,
      .offset = AT(keys),
      .preset = "",
      .help = "PEM files of the private keys, in any order; a key may also stand in its certificate's file",
