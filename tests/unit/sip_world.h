@@ -368,16 +368,15 @@ static inline void phone_requests(struct fake_phone *ph, const char *method, con
 /* Answers a request that this phone got, with its own Contact. */
 static inline void phone_answers(struct fake_phone *ph, const char *request, const char *status)
 {
-    char vias[8192];
+    char vias[8192], records[8192], to[1024], tag[64] = "";
     snprintf(vias, sizeof(vias), "%s", headers_as(request, "Via", "Via", false));
-    const char *to = header_of(request, "To", 0);
-    char tag[64] = "";
+    snprintf(records, sizeof(records), "%s", headers_as(request, "Record-Route", "Record-Route", false));
+    snprintf(to, sizeof(to), "%s", header_of(request, "To", 0));
     if (!strstr(to, ";tag="))
         snprintf(tag, sizeof(tag), ";tag=%s-ua", ph->name);
     phone_send(ph,
                "SIP/2.0 %s\r\n%s%sFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\nContact: <%s>\r\n"
                "Content-Length: 0\r\n\r\n",
-               status, vias, headers_as(request, "Record-Route", "Record-Route", false),
-               header_of(request, "From", 0), to, tag, header_of(request, "Call-ID", 0),
-               header_of(request, "CSeq", 0), ph->contact);
+               status, vias, records, header_of(request, "From", 0), to, tag,
+               header_of(request, "Call-ID", 0), header_of(request, "CSeq", 0), ph->contact);
 }
