@@ -119,7 +119,21 @@ static bool put_challenge(struct buf *out, struct digest_challenge *c, enum dige
     return digest_challenge_write(c, out) && buf_str(out, "\r\n");
 }
 
-void login_challenge(struct registrar *r, struct server_txn *st, struct bytes realm, bool stale)
+/* RFC 7616 3.7: a client skips the challenges that it does not know. Some end the whole registration instead.
+ */
+static bool bears_sha256(const struct registrar *r, const struct sip_msg *rq)
+{
+    struct bytes agent = sip_msg_value(rq, SIP_H_USER_AGENT);
+    const struct string_list *weak = &r->config->md5_only_agents;
+    for (size_t i = 0; i < weak->n; i++) {
+        if (weak->items[i][0] && bytes_istarts(agent, bytes_str(weak->items[i])))
+            return false;
+    }
+    return true;
+}
+
+void login_challenge(struct registrar *r, struct server_txn *st, const struct sip_msg *rq, struct bytes realm,
+                     bool stale)
 {
     char nonce[TOKEN_TEXT_MAX];
     struct buf lines;
@@ -128,8 +142,9 @@ void login_challenge(struct registrar *r, struct server_txn *st, struct bytes re
     bool ok = nonce_make(r, nonce);
     c.nonce = bytes_str(nonce);
     /* RFC 8760 2.3: the one we like best stands first. */
-    ok = ok && put_challenge(&lines, &c, DIGEST_SHA256) && put_challenge(&lines, &c, DIGEST_MD5);
-    if (ok)
+    if (ok && bears_sha256(r, rq))
+        ok = put_challenge(&lines, &c, DIGEST_SHA256);
+    if (ok && put_challenge(&lines, &c, DIGEST_MD5))
         server_txn_refuse_with(st, 401, buf_bytes(&lines));
     else
         server_txn_refuse(st, 500);

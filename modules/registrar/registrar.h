@@ -10,6 +10,7 @@
 
 struct registrar_config {
     struct string_list domains;
+    struct string_list md5_only_agents;
     int64_t min_expires; /* ms */
     int64_t max_expires;
     int64_t default_expires;

@@ -282,11 +282,11 @@ static bool authenticate(struct save *s)
         return true;
     case LOGIN_MISSING:
         registrar_count(r, REGISTRAR_CHALLENGED);
-        login_challenge(r, s->st, s->user.realm, false);
+        login_challenge(r, s->st, s->rq, s->user.realm, false);
         return false;
     case LOGIN_STALE:
         registrar_count(r, REGISTRAR_STALE);
-        login_challenge(r, s->st, s->user.realm, true);
+        login_challenge(r, s->st, s->rq, s->user.realm, true);
         return false;
     case LOGIN_WRONG:
         break;

@@ -9,6 +9,13 @@ static const struct setting items[] = {
      .preset = "sallyport",
      .help = "domains of the embedded home network; each is the realm of its users as well",
      .reload = RELOAD_RESTART},
+    {.key = "md5_only_agents",
+     .type = SETTING_STRINGS,
+     .offset = AT(md5_only_agents),
+     .preset = "baresip v0.,baresip v1.",
+     .help =
+         "beginnings of User-Agent texts of phones that give up at a SHA-256 challenge: they get MD5 alone",
+     .reload = RELOAD_NEW},
     {.key = "min_expires",
      .type = SETTING_DURATION,
      .offset = AT(min_expires),

@@ -17,6 +17,19 @@ static void a_first_register_is_challenged_with_both_algorithms(void **state)
     world_destroy(world);
 }
 
+static void a_phone_that_cannot_bear_sha256_is_challenged_with_md5_alone(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
+    a.extra = "User-Agent: baresip v1.0.0 (x86_64/linux)\r\n";
+    phone_register_once(&a, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "", "");
+    char *m = phone_expect(&a, "SIP/2.0 401");
+    assert_non_null(strstr(header_of(m, "WWW-Authenticate", 0), "algorithm=MD5"));
+    assert_string_equal(header_of(m, "WWW-Authenticate", 1), "");
+    free(m);
+    world_destroy(world);
+}
+
 static void registers_with(unsigned challenge)
 {
     struct world *world = world_create();
@@ -340,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_first_register_is_challenged_with_both_algorithms),
+        cmocka_unit_test(a_phone_that_cannot_bear_sha256_is_challenged_with_md5_alone),
         cmocka_unit_test(the_right_answer_with_sha256_registers),
         cmocka_unit_test(the_right_answer_with_md5_registers),
         cmocka_unit_test(the_binding_has_a_path_with_the_sealed_flow),
