@@ -171,7 +171,7 @@ static char *read_file(struct parsed *p, size_t *len)
 {
     char *mem = malloc(FILE_MAX + 1);
     int fd = mem ? open(p->file, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? -errno : read_all(fd, mem, FILE_MAX + 1);
+    ssize_t n = !mem ? -ENOMEM : fd < 0 ? -errno : read_all(fd, mem, FILE_MAX + 1);
     if (fd >= 0)
         close(fd);
     if (n < 0) {

@@ -158,8 +158,8 @@ static bool note_unknown(struct pass *pass, const cfg_t *cfg, const char *key)
     if (!u)
         return false;
     u->line = cfg->line;
-    strcpy(u->section, cfg->name); /* both fit */
-    strcpy(u->key, key);
+    memcpy(u->section, cfg->name, strlen(cfg->name)); /* both fit, with their NUL */
+    memcpy(u->key, key, strlen(key));
     u->next = pass->unknown;
     pass->unknown = u;
     pass->n_unknown++;
