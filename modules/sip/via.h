@@ -35,7 +35,7 @@ struct sip_via {
 
 /* False: malformed. What could be read stays set: with by.text not empty a 400 can still be sent. */
 bool sip_via_parse(struct bytes value, struct sip_via *out);
-/* Starts with the magic cookie and has more behind it (RFC 3261 8.1.1.7, RFC 4475 3.3.1). */
+/* Starts with the magic cookie and has more behind it (RFC 3261 8.1.1.7, RFC 4475 3.2.1). */
 bool sip_via_is_3261(const struct sip_via *v);
 /* Where to send the response over UDP: maddr, received, sent-by with rport or port or 5060 (RFC 3261 18.2.2,
  * RFC 3581 4). False: it would need a look-up of a name. */
