@@ -112,8 +112,8 @@ static void parse_request_line(struct sip_msg *m, struct sip_fault *f)
         blame(f, 505, sip_reason(505));
     if (!sip_uri_parse(m->ruri_text, &m->ruri))
         blame(f, 400, "Malformed Request-URI");
-    if (m->ruri.headers.n >
-        0) /* not allowed there (RFC 3261 19.1.1), and nothing we want to pass on (RFC 4475 3.1.2.11) */
+    /* no headers there (RFC 3261 19.1.1): nothing to pass on, let alone to act on (RFC 4475 3.1.2.11) */
+    if (m->ruri.headers.n > 0)
         blame(f, 400, "Headers in Request-URI");
 }
 
