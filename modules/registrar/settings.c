@@ -13,8 +13,7 @@ static const struct setting items[] = {
      .type = SETTING_STRINGS,
      .offset = AT(md5_only_agents),
      .preset = "baresip v0.,baresip v1.,Linphone",
-     .help =
-         "beginnings of User-Agent texts of phones that give up at a SHA-256 challenge: they get MD5 alone",
+     .help = "phones (beginning of User-Agent) that fail after a SHA-256 challenge: they get MD5 alone",
      .reload = RELOAD_NEW},
     {.key = "min_expires",
      .type = SETTING_DURATION,
