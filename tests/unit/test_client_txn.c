@@ -180,6 +180,24 @@ static void repeated_refusal_is_acked_again_and_not_told_until_timer_d(void **st
     assert_int_equal(h->gone, 1);
 }
 
+static void timer_d_is_32_s_even_where_t1_is_small(void **state)
+{
+    struct sip_config quick = sip_config_defaults;
+    struct sip_hop to = rig_udp(5060);
+    struct heard h = {0};
+
+    quick.t1 = 50;
+    struct rig *r = rig_create(&quick);
+    r->data = &h;
+    begin(r, &to, "INVITE");
+    rig_answer(r, 0, 486);
+    rig_pass(r, 31999); /* the server's T1 is not known here: 17.1.1.2 */
+    assert_int_equal(h.gone, 0);
+    rig_pass(r, 1);
+    assert_int_equal(h.gone, 1);
+    rig_destroy(r);
+}
+
 static void timer_d_is_zero_on_a_reliable_transport(void **state)
 {
     struct rig *r = *state;
@@ -295,6 +313,26 @@ static void failed_send_is_told_after_the_call(void **state)
     rig_turn(r);
     assert_int_equal(h->failed_with, 503);
     assert_int_equal(h->err, -ENOTCONN);
+    assert_int_equal(h->gone, 1);
+}
+
+static void answer_that_overtakes_its_send_error_counts(void **state)
+{
+    struct rig *r = *state;
+    struct heard *h = r->data;
+    struct sip_hop to = rig_udp(5060);
+
+    begin(r, &to, "INVITE");
+    r->send_rc = -ENETUNREACH;
+    rig_pass(r, 0);
+    r->w->now += T1;
+    timers_run(&r->w->timers, r->w, r->w->now); /* timer A meets the error */
+    r->send_rc = 0;
+    rig_answer(r, 0, 200);
+    rig_pass(r, 64 * T1 - 1);
+    assert_int_equal(h->failures, 0);
+    assert_int_equal(h->gone, 0);
+    rig_pass(r, 1);
     assert_int_equal(h->gone, 1);
 }
 
@@ -539,6 +577,7 @@ int main(void)
         WITH_RIG(provisional_stops_repetition_and_timer_b),
         WITH_RIG(ack_of_a_refusal_is_made_from_the_invite),
         WITH_RIG(repeated_refusal_is_acked_again_and_not_told_until_timer_d),
+        cmocka_unit_test(timer_d_is_32_s_even_where_t1_is_small),
         WITH_RIG(timer_d_is_zero_on_a_reliable_transport),
         WITH_RIG(every_success_is_told_until_timer_m_and_none_acked),
         WITH_RIG(request_is_repeated_by_timer_e_up_to_t2_until_timer_f),
@@ -546,6 +585,7 @@ int main(void)
         WITH_RIG(repeated_final_is_absorbed_until_timer_k),
         WITH_RIG(timer_k_is_zero_on_a_reliable_transport),
         WITH_RIG(failed_send_is_told_after_the_call),
+        WITH_RIG(answer_that_overtakes_its_send_error_counts),
         WITH_RIG(datagram_that_the_kernel_drops_is_only_lost),
         WITH_RIG(closed_connection_fails_at_once_who_waits_on_it),
         WITH_RIG(closed_connection_says_nothing_to_who_has_his_answer),
