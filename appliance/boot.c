@@ -186,8 +186,6 @@ void roof_stop(struct roof *r)
     for (unsigned i = r->n_started; i-- > 0;)
         worker_stop(r->gw.workers[i]);
     r->n_started = 0;
-    for (unsigned i = 0; i <= WORKER_MAX; i++)
-        worker_destroy(r->gw.workers[i]);
     if (r->control_fd >= 0)
         close(r->control_fd);
     if (r->config) {
@@ -195,7 +193,9 @@ void roof_stop(struct roof *r)
         if (r->gw.stats) /* got as far as making the socket */
             unlink(cc->socket);
     }
-    store_close(r->gw.store);
+    store_close(r->gw.store); /* its last receipts go to workers that have ended: they free themselves */
+    for (unsigned i = 0; i <= WORKER_MAX; i++)
+        worker_destroy(r->gw.workers[i]);
     directory_destroy(r->gw.directory);
     stats_destroy(r->gw.stats);
     keyring_wipe(&r->keyring);
