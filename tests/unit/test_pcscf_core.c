@@ -1,0 +1,256 @@
+/* The edge against a core of another make over UDP, played by the test: what the core sees of a phone, and
+ * what a phone sees of the core (TS 24.229 5.2, RFC 3327, RFC 3608, RFC 7315, RFC 5626 5.3.1). */
+#include "sip_world.h"
+
+struct lab {
+    struct world *world;
+    struct fake_phone alice, core; /* the core is a flow like any other, on worker 1 */
+};
+
+/* The core's datagrams come to the socket of worker 1, whoever's they are. */
+static struct lab lab_create(void)
+{
+    struct lab lab = {.world = world_create()};
+    lab.alice = phone_at(lab.world, "alice", "secret-a", 0, 1);
+    lab.core = phone_at(lab.world, "core", "", 1, 99);
+    for (uint16_t i = 0; i < WORLD_WORKERS; i++) {
+        struct core_link *l = &pcscf_of(lab.world->w[i])->core;
+        l->name = (struct core_name){TRANSPORT_UDP, lab.core.flow.peer};
+        l->flow = lab.core.flow;
+        l->flow.conn.worker = 1;
+        l->reach = (struct addr){.family = ADDR_V4, .port = 5060, .ip = {10, 9, 9, 9}};
+        snprintf(l->host, sizeof(l->host), "10.9.9.9:5060");
+    }
+    return lab;
+}
+
+static void core_send(struct lab *lab, const char *fmt, ...)
+{
+    char text[8192];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    assert_true(n > 0 && (size_t)n < sizeof(text));
+    struct sip_hop from = sip_hop_flow(&lab->core.flow);
+    sip_entity_deliver(lab->world->w[1], &pcscf_entity, &from, bytes_of(text, (size_t)n));
+    world_run(lab->world);
+}
+
+static void core_answers(struct lab *lab, const char *request, const char *status, const char *more)
+{
+    char vias[8192];
+    snprintf(vias, sizeof(vias), "%s", headers_as(request, "Via", "Via", false));
+    core_send(lab,
+              "SIP/2.0 %s\r\n%sFrom: %s\r\nTo: %s;tag=core\r\nCall-ID: %s\r\nCSeq: %s\r\n%sContent-Length: "
+              "0\r\n\r\n",
+              status, vias, header_of(request, "From", 0), header_of(request, "To", 0),
+              header_of(request, "Call-ID", 0), header_of(request, "CSeq", 0), more);
+}
+
+#define GRANTED                                                                                              \
+    "Contact: <sip:alice@192.168.7.1:5060>;expires=600\r\n"                                                  \
+    "Service-Route: <sip:orig@10.0.0.99;lr>, <sip:second@10.0.0.98;lr>\r\n"                                  \
+    "P-Associated-URI: <sip:first@ims.test>, <sip:alice@ims.test>\r\nP-Associated-URI: <tel:+15551234>\r\n"  \
+    "P-Charging-Function-Addresses: ccf=192.0.2.1\r\nPath: <sip:token@10.9.9.9;lr>\r\n"
+
+/* Gives the REGISTER that the core saw. */
+static char *registered(struct lab *lab, const char *extra)
+{
+    lab->alice.extra = extra;
+    phone_register_once(&lab->alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
+    char *m = phone_expect(&lab->core, "REGISTER sip:ims.test SIP/2.0");
+    core_answers(lab, m, "200 OK", GRANTED);
+    return m;
+}
+
+static void a_register_reaches_the_core_with_what_the_edge_owes_it(void **state)
+{
+    struct lab lab = lab_create();
+    char *m = registered(&lab, "Route: <sip:gw.ims.test:443;lr>\r\nP-Visited-Network-ID: mine\r\n"
+                               "P-Access-Network-Info: IEEE-802.11;network-provided\r\n"
+                               "Security-Client: tls\r\nRequire: sec-agree\r\nProxy-Require: sec-agree\r\n");
+    struct sip_nameaddr path;
+    assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Path", 0)), &path));
+    assert_true(bytes_eq(path.uri.host.text, BYTES("10.9.9.9")));
+    assert_true(sip_uri_param(&path.uri, BYTES("ob"), NULL));
+    assert_string_equal(header_of(m, "Require", 0), "path");
+    assert_string_equal(header_of(m, "Require", 1), "");
+    assert_string_equal(header_of(m, "Proxy-Require", 0), "");
+    assert_string_equal(header_of(m, "Security-Client", 0), "");
+    assert_string_equal(header_of(m, "Route", 0), "");
+    assert_string_equal(header_of(m, "P-Visited-Network-ID", 0), "\"gw.ims.test\"");
+    assert_string_equal(header_of(m, "P-Visited-Network-ID", 1), "");
+    assert_string_equal(header_of(m, "P-Access-Network-Info", 0), "");
+    assert_non_null(strstr(header_of(m, "P-Charging-Vector", 0), "icid-value="));
+    assert_non_null(strstr(header_of(m, "Via", 0), "SIP/2.0/UDP 10.9.9.9:5060;"));
+    free(m);
+    m = phone_expect(&lab.alice, "SIP/2.0 200");
+    assert_string_equal(header_of(m, "Path", 0), "");
+    assert_string_equal(header_of(m, "P-Charging-Function-Addresses", 0), "");
+    assert_non_null(strstr(header_of(m, "Service-Route", 0), "orig@10.0.0.99"));
+    free(m);
+    world_destroy(lab.world);
+}
+
+static void the_phones_integrity_protected_is_taken_out(void **state)
+{
+    static const char *const places[] = {
+        "Authorization: Digest "
+        "username=\"a\",realm=\"r\",nonce=\"n\",uri=\"sip:x\",response=\"\",integrity-protected=yes\r\n",
+        "Authorization: Digest "
+        "username=\"a\",integrity-protected=\"tls-yes\",realm=\"r\",nonce=\"n\",uri=\"sip:x\",response="
+        "\"\"\r\n",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct lab lab = lab_create();
+        char *m = registered(&lab, places[i]);
+        const char *left = header_of(m, "Authorization", 0);
+        struct digest_credentials c;
+        assert_null(strstr(left, "integrity-protected"));
+        assert_int_equal(digest_credentials_parse(bytes_str(left), &c), 0);
+        assert_true(bytes_eq(c.username, BYTES("a")));
+        assert_true(bytes_eq(c.realm, BYTES("r")));
+        free(m);
+        world_destroy(lab.world);
+    }
+}
+
+static void a_call_goes_out_by_the_service_route_with_the_default_identity(void **state)
+{
+    struct lab lab = lab_create();
+    free(registered(&lab, ""));
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    /* TS 24.229 5.2.6.3: none is preferred, so it is the default one, whatever From says */
+    phone_requests(&lab.alice, "INVITE", "sip:bob@else.example", "<sip:bob@else.example>", "c1", 1, "");
+    char *m = phone_expect(&lab.core, "INVITE sip:bob@else.example");
+    char routes[8192];
+    snprintf(routes, sizeof(routes), "%s", headers_as(m, "Route", "Route", false));
+    assert_non_null(strstr(routes, "sip:orig@10.0.0.99;lr"));
+    assert_non_null(strstr(routes, "sip:second@10.0.0.98;lr"));
+    assert_true(strstr(routes, "orig@") < strstr(routes, "second@"));
+    assert_string_equal(header_of(m, "P-Asserted-Identity", 0), "<sip:first@ims.test>");
+    free(m);
+    phone_requests(&lab.alice, "MESSAGE", "sip:bob@else.example", "<sip:bob@else.example>", "m1", 1,
+                   "P-Preferred-Identity: <tel:+1-555-1234>\r\n");
+    m = phone_expect(&lab.core, "MESSAGE");
+    assert_string_equal(header_of(m, "P-Asserted-Identity", 0), "<tel:+1-555-1234>");
+    free(m);
+    world_destroy(lab.world);
+}
+
+static void the_cores_request_finds_the_phone_by_its_path(void **state)
+{
+    struct lab lab = lab_create();
+    char *reg = registered(&lab, "");
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    core_send(
+        &lab,
+        "INVITE sip:alice@192.168.7.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bKcore\r\n"
+        "Max-Forwards: 60\r\nRoute: %s\r\nFrom: <sip:bob@else.example>;tag=b\r\nTo: <sip:alice@ims.test>\r\n"
+        "Call-ID: in\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@else.example>\r\n"
+        "P-Charging-Vector: icid-value=x\r\nContent-Length: 0\r\n\r\n",
+        header_of(reg, "Path", 0));
+    char *m = phone_expect(&lab.alice, "INVITE sip:alice@192.168.7.1:5060");
+    assert_string_equal(header_of(m, "P-Charging-Vector", 0), "");
+    assert_string_equal(header_of(m, "Max-Forwards", 0), "59");
+    phone_answers(&lab.alice, m, "200 OK");
+    char *ok = phone_expect(&lab.core, "SIP/2.0 200");
+    assert_non_null(strstr(header_of(ok, "Via", 0), "z9hG4bKcore"));
+    /* the value nearest to the core stands last in the response's list: the one it can reach */
+    assert_non_null(strstr(header_of(ok, "Record-Route", 1), "@10.9.9.9:5060;lr"));
+    free(ok);
+    free(m);
+    free(reg);
+    world_destroy(lab.world);
+}
+
+static void route_with_token(struct lab *lab, const char *token, const char *status)
+{
+    core_send(
+        lab,
+        "MESSAGE sip:alice@192.168.7.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bK%s\r\n"
+        "Max-Forwards: 60\r\nRoute: <sip:%s@10.9.9.9:5060;lr>\r\nFrom: <sip:bob@else.example>;tag=b\r\n"
+        "To: <sip:alice@ims.test>\r\nCall-ID: in\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n",
+        status + 8, token);
+    phone_drop(&lab->core, status);
+}
+
+static void a_dead_flow_is_430_a_forged_token_403_no_token_404(void **state)
+{
+    struct lab lab = lab_create();
+    struct flow dead = {.transport = TRANSPORT_TLS, .conn = {.worker = 0, .slot = 3, .gen = 7}};
+    dead.peer = lab.alice.flow.peer;
+    char token[TOKEN_TEXT_MAX];
+    assert_true(flow_token_seal(lab.world->w[0], &dead, token));
+    route_with_token(&lab, token, "SIP/2.0 430");
+    route_with_token(&lab, "bm90LWEtdG9rZW4", "SIP/2.0 403");
+    core_send(
+        &lab,
+        "MESSAGE sip:alice@192.168.7.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bKn\r\n"
+        "Max-Forwards: 60\r\nFrom: <sip:bob@else.example>;tag=b\r\nTo: <sip:alice@ims.test>\r\n"
+        "Call-ID: in\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n");
+    phone_drop(&lab.core, "SIP/2.0 404");
+    world_destroy(lab.world);
+}
+
+static void the_core_may_ask_whether_we_are_alive(void **state)
+{
+    struct lab lab = lab_create();
+    core_send(
+        &lab,
+        "OPTIONS sip:10.9.9.9:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bKo\r\n"
+        "Max-Forwards: 60\r\nFrom: <sip:core@ims.test>;tag=b\r\nTo: <sip:10.9.9.9:5060>\r\nCall-ID: o\r\n"
+        "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+    phone_drop(&lab.core, "SIP/2.0 200");
+    world_destroy(lab.world);
+}
+
+static void a_refused_or_shortened_registration_is_learnt_as_it_is(void **state)
+{
+    struct lab lab = lab_create();
+    phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
+    char *m = phone_expect(&lab.core, "REGISTER");
+    core_answers(&lab, m, "403 Forbidden", "");
+    free(m);
+    phone_drop(&lab.alice, "SIP/2.0 403");
+    assert_int_equal(world_count(lab.world, PCSCF_REGISTERED), 0);
+
+    phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
+    m = phone_expect(&lab.core, "REGISTER");
+    core_answers(&lab, m, "200 OK", "Contact: <sip:alice@192.168.7.1:5060>;expires=20\r\n");
+    free(m);
+    assert_int_equal(world_count(lab.world, PCSCF_REGISTERED), 1);
+    world_wait(lab.world, 21000);
+    assert_int_equal(world_count(lab.world, PCSCF_REGISTERED), 0);
+    world_destroy(lab.world);
+}
+
+static void a_silent_core_is_a_timeout_that_nobody_sees(void **state)
+{
+    struct lab lab = lab_create();
+    phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
+    world_wait(lab.world, 40000);
+    char *m;
+    while ((m = phone_get(&lab.alice))) { /* RFC 4320 4.2: no 408 to what is no INVITE */
+        assert_null(strstr(m, "SIP/2.0 408"));
+        free(m);
+    }
+    assert_int_equal(world_count(lab.world, PCSCF_REGISTER_FAILED), 1);
+    world_destroy(lab.world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_register_reaches_the_core_with_what_the_edge_owes_it),
+        cmocka_unit_test(the_phones_integrity_protected_is_taken_out),
+        cmocka_unit_test(a_call_goes_out_by_the_service_route_with_the_default_identity),
+        cmocka_unit_test(the_cores_request_finds_the_phone_by_its_path),
+        cmocka_unit_test(a_dead_flow_is_430_a_forged_token_403_no_token_404),
+        cmocka_unit_test(the_core_may_ask_whether_we_are_alive),
+        cmocka_unit_test(a_refused_or_shortened_registration_is_learnt_as_it_is),
+        cmocka_unit_test(a_silent_core_is_a_timeout_that_nobody_sees),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,173 @@
+/* Our own URIs, flow tokens and sorting: RFC 5626 5.2 and 5.3, RFC 3261 16.4, RFC 5658. */
+#include "modules/pcscf/route.h"
+#include "sip_world.h"
+
+static struct pcscf *edge(struct world *world)
+{
+    return pcscf_of(world->w[0]);
+}
+
+static void parse_with_routes(struct sip_msg *m, char *text, size_t cap, const char *routes)
+{
+    struct sip_fault fault;
+    int n = snprintf(text, cap,
+                     "BYE sip:x@y SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
+                     "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: i\r\nCSeq: 1 BYE\r\n%s"
+                     "Content-Length: 0\r\n\r\n",
+                     routes);
+    assert_true(n > 0 && (size_t)n < cap);
+    assert_int_equal(sip_msg_parse(m, bytes_of(text, (size_t)n), SIP_STREAM, &fault), 0);
+}
+
+static struct route_top top_of(struct world *world, const char *routes)
+{
+    struct sip_msg m;
+    char text[2048];
+    struct route_top top;
+    parse_with_routes(&m, text, sizeof(text), routes);
+    assert_true(route_read(edge(world), &m, &top));
+    return top;
+}
+
+static void a_pair_of_one_token_is_ours(void **state)
+{
+    struct world *world = world_create();
+    struct route_top t =
+        top_of(world, "Route: <sip:tok@gw.ims.test:443;transport=tls;lr>, <sip:tok@GW.ims.test;lr>\r\n"
+                      "Route: <sip:scscf.ims.test;lr>\r\n");
+    assert_int_equal(t.own, 2);
+    assert_true(t.has_next);
+    assert_false(t.next_is_ours);
+    world_destroy(world);
+}
+
+static void the_pair_of_the_other_phone_is_left_for_the_next_round(void **state)
+{
+    struct world *world = world_create();
+    struct route_top t = top_of(world, "Route: <sip:one@gw.ims.test:443;lr>, <sip:one@gw.ims.test;lr>, "
+                                       "<sip:two@gw.ims.test;lr>, <sip:two@gw.ims.test:443;lr>\r\n");
+    assert_int_equal(t.own, 2);
+    assert_true(t.next_is_ours);
+    world_destroy(world);
+}
+
+static void a_route_of_somebody_else_is_not_ours(void **state)
+{
+    struct world *world = world_create();
+    struct route_top t = top_of(world, "Route: <sip:tok@gw.ims.test.evil.example;lr>\r\n");
+    assert_int_equal(t.own, 0);
+    assert_true(t.has_next);
+    t = top_of(world, "");
+    assert_int_equal(t.own, 0);
+    assert_false(t.has_next);
+    world_destroy(world);
+}
+
+static void a_broken_route_is_said(void **state)
+{
+    struct world *world = world_create();
+    struct sip_msg m;
+    char text[2048];
+    struct route_top top;
+    parse_with_routes(&m, text, sizeof(text), "Route: <sip:tok@\r\n");
+    assert_false(route_read(edge(world), &m, &top));
+    world_destroy(world);
+}
+
+static void a_token_opens_to_its_flow_on_every_worker(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 1, 1);
+    char token[TOKEN_TEXT_MAX];
+    struct flow f;
+    assert_true(flow_token_seal(world->w[1], &a.flow, token));
+    assert_int_equal(flow_token_open(world->w[0], bytes_str(token), &f), FLOW_TOKEN_OK);
+    assert_true(flow_eq(&f, &a.flow));
+    world_destroy(world);
+}
+
+static void a_changed_token_is_foreign(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
+    char token[TOKEN_TEXT_MAX];
+    struct flow f;
+    assert_true(flow_token_seal(world->w[0], &a.flow, token));
+    size_t n = strlen(token);
+    for (size_t i = 0; i < n; i++) {
+        char was = token[i];
+        token[i] = was == 'A' ? 'B' : 'A';
+        /* The last character may carry bits that stand for nothing. */
+        if (i + 1 < n)
+            assert_int_equal(flow_token_open(world->w[0], bytes_str(token), &f), FLOW_TOKEN_FOREIGN);
+        token[i] = was;
+    }
+    assert_int_equal(flow_token_open(world->w[0], bytes_of(token, n - 1), &f), FLOW_TOKEN_FOREIGN);
+    assert_int_equal(flow_token_open(world->w[0], BYTES_NONE, &f), FLOW_TOKEN_FOREIGN);
+    world_destroy(world);
+}
+
+static void a_token_from_before_a_restart_is_old(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
+    char token[TOKEN_TEXT_MAX];
+    struct flow f;
+    assert_true(flow_token_seal(world->w[0], &a.flow, token));
+    world->gw.started++;
+    assert_int_equal(flow_token_open(world->w[0], bytes_str(token), &f), FLOW_TOKEN_OLD);
+    world_destroy(world);
+}
+
+static void a_request_is_sorted_by_the_token_of_its_first_route(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 1, 1);
+    char token[TOKEN_TEXT_MAX], text[1024];
+    assert_true(flow_token_seal(world->w[0], &a.flow, token));
+    int n = snprintf(text, sizeof(text),
+                     "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP core\r\nRoute-Thing: <sip:x@y>\r\n"
+                     "Record-Route: <sip:x@y>\r\nroute : <sip:%s@gw.ims.test;lr;ob>\r\n\r\n",
+                     token);
+    assert_int_equal(pcscf_entity.sort(world->w[0], NULL, bytes_of(text, (size_t)n)), 1);
+    assert_int_equal(pcscf_entity.sort(world->w[1], NULL, bytes_of(text, (size_t)n)), 1);
+    /* Every cut of it, and no Route at all: it stays where it came up. */
+    for (int cut = 0; cut < n - 4; cut++)
+        assert_int_equal(pcscf_entity.sort(world->w[0], NULL, bytes_of(text, (size_t)cut)),
+                         cut >= n - 4 ? 1 : 0);
+    assert_int_equal(pcscf_entity.sort(world->w[0], NULL, BYTES("INVITE sip:a@b SIP/2.0\r\n\r\n")), 0);
+    assert_int_equal(pcscf_entity.sort(world->w[0], NULL, BYTES_NONE), 0);
+    world_destroy(world);
+}
+
+static void core_names_are_read(void **state)
+{
+    struct core_name c;
+    assert_true(core_name_parse(BYTES("udp:10.0.0.1:5062"), &c));
+    assert_int_equal(c.transport, TRANSPORT_UDP);
+    assert_int_equal(c.addr.port, 5062);
+    assert_true(core_name_parse(BYTES("tcp:[::1]:5060"), &c));
+    assert_int_equal(c.transport, TRANSPORT_TCP);
+    assert_true(core_name_parse(BYTES("udp:10.0.0.1"), &c));
+    assert_int_equal(c.addr.port, 5060);
+    assert_false(core_name_parse(BYTES("10.0.0.1:5060"), &c));
+    assert_false(core_name_parse(BYTES("udp:"), &c));
+    assert_false(core_name_parse(BYTES("udp:0.0.0.0:5060"), &c));
+    assert_false(core_name_parse(BYTES("tls:10.0.0.1:5061"), &c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_of_one_token_is_ours),
+        cmocka_unit_test(the_pair_of_the_other_phone_is_left_for_the_next_round),
+        cmocka_unit_test(a_route_of_somebody_else_is_not_ours),
+        cmocka_unit_test(a_broken_route_is_said),
+        cmocka_unit_test(a_token_opens_to_its_flow_on_every_worker),
+        cmocka_unit_test(a_changed_token_is_foreign),
+        cmocka_unit_test(a_token_from_before_a_restart_is_old),
+        cmocka_unit_test(a_request_is_sorted_by_the_token_of_its_first_route),
+        cmocka_unit_test(core_names_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
