@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import time
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab import turn_client
@@ -187,7 +188,9 @@ def old_tls(gateway):
     """TLS 1.0: alert protocol_version (RFC 8446 6.2, RFC 8996)."""
     context = gateway.tls_context(verify=False)
     context.set_ciphers("DEFAULT@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    with warnings.catch_warnings():  # that it is deprecated is the point
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
     try:
         gateway.connect_tls(context=context).close()
     except ssl.SSLError as e:

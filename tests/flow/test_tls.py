@@ -7,7 +7,7 @@ import ssl
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab.case import check, check_equal, run
+from lab.case import check, check_equal, run, wait_for
 from lab.gateway import Gateway
 from lab.sip_ua import SipUa, hang_up, talk
 from lab.turn_client import TurnClient
@@ -56,7 +56,7 @@ def test(case):
         shutil.copy(new_certificate, certificate)
         shutil.copy(new_key, key)
     gateway.ctl("reload")
-    check(all(serial_of(gateway) != old for _ in range(12)), "after reload a worker still has the old certificate")
+    wait_for(lambda: all(serial_of(gateway) != old for _ in range(12)), 5, "every worker has the new certificate")
     for ua in (alice, bob):
         ua.ping()
     relay.refresh(600)

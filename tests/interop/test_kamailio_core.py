@@ -25,7 +25,7 @@ def start_kamailio(case, port):
 
     def ready():
         check(process.running(), "kamailio ended at start")
-        return os.path.exists(pid) and f"udp: 127.0.0.1:{port}" in process.output()
+        return os.path.exists(pid) and "main(): processes" in process.output()
     wait_for(ready, 15, "kamailio runs")
 
 
@@ -38,7 +38,7 @@ def test(case):
     gateway.start()
     alice, bob = (SipUa(gateway.connect_tls(), user) for user in ("alice", "bob"))
 
-    SipUa(gateway.connect_tls(), "alice", "wrong").register(good=401)
+    SipUa(gateway.connect_tls(), "alice", "wrong").register(good=(401,))
     for ua in (alice, bob):
         ua.register()
         check(any("orig@" in r for r in ua.service_route), f"no Service-Route came through: {ua.service_route}")

@@ -43,12 +43,17 @@ def sanitizer_options(log):
     return {key: value.format(log=log) for key, value in SANITIZERS.items()}
 
 
+given_out = set()
+
+
 def free_ports(count):
     """Ports of the range that nobody holds, TCP and UDP. Each test process begins at another place of the range."""
     first, last = FLOW_PORTS
     found, port = [], first + os.getpid() * 16 % (last - first + 1)
     for _ in range(last - first + 1):
         port = port + 1 if port < last else first
+        if port in given_out:
+            continue
         try:
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 with socket.socket(socket.AF_INET, kind) as s:
@@ -56,6 +61,7 @@ def free_ports(count):
         except OSError:
             continue
         found.append(port)
+        given_out.add(port)
         if len(found) == count:
             return found
     raise Failure("no free ports between %d and %d" % FLOW_PORTS)
@@ -116,7 +122,7 @@ class Gateway:
             "turn": {"realm": REALM, "relay_addresses": [self.address],
                      "relay_ports": "%d-%d" % self.relay_ports},
             "pcscf": {"host": "gw.ims.test"},
-            "registrar": {"domain": REALM},
+            "registrar": {"domains": [REALM]},
         }
 
     def write_config(self):

@@ -212,7 +212,7 @@ class SipUa:
             response = self.response_to(request, seconds)
         return response
 
-    def register(self, expires=600, good=200, seconds=10):
+    def register(self, expires=600, good=(200,), seconds=10):
         r = self.registration
         contact = self.contact
         if self.instance:
@@ -225,7 +225,7 @@ class SipUa:
                                 tag=r["tag"], extra=[("Contact", contact), ("Expires", str(expires)), *supported,
                                                      *extra])
         response = self.transact(make, seconds)
-        check(response.status == good, f"{self.user}: REGISTER was answered {response.start}, wanted {good}")
+        check(response.status in good, f"{self.user}: REGISTER was answered {response.start}, wanted {good}")
         if response.status == 200 and expires:
             self.service_route = response.routes("Service-Route")
             self.associated = response.routes("P-Associated-URI")

@@ -67,19 +67,18 @@ class Scenario:
                           f"{head}\n{kind}{length}\n\n{body}]]></send>")
         return self
 
-    def expect(self, what, optional=False, route=False, headers=(), absent=(), keep=(), first_line=None):
+    def expect(self, what, optional=False, route=False, headers=(), absent=(), keep=()):
         """what: a method or a status. headers: {name: regular expression} that must match; absent: headers that
         must not be there; keep: {variable: (header, expression)} for later use; route: keep the route set."""
         kind = "response" if what.isdigit() else "request"
         actions = []
-        if first_line:
-            actions.append(f'<ereg regexp={quoteattr(first_line)} search_in="msg" check_it="true" assign_to="line"/>')
         for name, expression in dict(headers).items():
-            actions.append(f'<ereg regexp={quoteattr(expression)} search_in="hdr" header={quoteattr(name + ":")} '
-                           'check_it="true" assign_to="seen"/>')
+            # sipp's own search by header would find Record-Route for Route
+            line = f"[[:cntrl:]]{name}: [^[:cntrl:]]*{expression}"
+            actions.append(f'<ereg regexp={quoteattr(line)} search_in="msg" check_it="true" assign_to="seen"/>')
         for name in absent:
-            actions.append(f'<ereg regexp=".+" search_in="hdr" header={quoteattr(name + ":")} '
-                           'check_it_inverse="true" assign_to="seen"/>')
+            actions.append(f'<ereg regexp="[[:cntrl:]]{name}:" search_in="msg" check_it_inverse="true" '
+                           'assign_to="seen"/>')
         for variable, (name, expression) in dict(keep).items():
             actions.append(f'<ereg regexp={quoteattr(expression)} search_in="hdr" header={quoteattr(name + ":")} '
                            f'check_it="true" assign_to={quoteattr(variable)}/>')
@@ -106,7 +105,8 @@ class Scenario:
     def write(self, case):
         return case.write(f"{self.name}.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE scenario SYSTEM '
                           f'"sipp.dtd">\n<scenario name={quoteattr(self.name)}>\n' + "\n".join(self.steps) +
-                          '\n<Reference variables="line,seen"/>\n</scenario>\n')
+                          ('\n<Reference variables="seen"/>' if '"seen"' in "".join(self.steps) else "") +
+                          "\n</scenario>\n")
 
 
 class Sipp:

@@ -104,12 +104,13 @@ def build(kind, attributes, transaction=None, key=None, sha256=False, fingerprin
 
 
 class TurnClient:
-    """socket: connected; TLS, TCP (stream=True) or UDP (stream=False)."""
+    """socket: connected; TLS, TCP (stream=True) or UDP (stream=False). sha256: messages are protected by
+    MESSAGE-INTEGRITY-SHA256, and the key is made by SHA-256 too where the server offers that."""
 
     def __init__(self, sock, user="alice", password="secret", stream=True, sha256=False):
         self.socket, self.stream = sock, stream
         self.user, self.password, self.sha256 = user, password, sha256
-        self.realm = self.nonce = None
+        self.realm = self.nonce = self.algorithms = None
         self.left = b""
         self.waiting = []  # channel data and indications that came between an answer and its request
         self.relayed = self.mapped = None
@@ -143,11 +144,11 @@ class TurnClient:
 
     def key(self):
         text = f"{self.user}:{self.realm.decode()}:{self.password}".encode()
-        return (hashlib.sha256 if self.sha256 else hashlib.md5)(text).digest()
+        return (hashlib.sha256 if self.sha256 and self.algorithms else hashlib.md5)(text).digest()
 
     def credentials(self):
         out = [(USERNAME, self.user.encode()), (REALM, self.realm), (NONCE, self.nonce)]
-        if self.sha256:  # RFC 8489 9.2.5: the offered list comes back unchanged beside the choice
+        if self.sha256 and self.algorithms:  # RFC 8489 9.2.5: the offered list comes back unchanged beside the choice
             out += [(PASSWORD_ALGORITHMS, self.algorithms), (PASSWORD_ALGORITHM, SHA256_ALGORITHM)]
         return out
 
@@ -163,7 +164,7 @@ class TurnClient:
             self.waiting.append(answer)
         if answer.type not in (method | SUCCESS, method | ERROR):
             raise ValueError(f"answer of type {answer.type:#06x} to method {method:#x}")
-        if signed and answer.type == method | SUCCESS and not answer.integrity_ok(key, self.sha256):
+        if signed and answer.type == method | SUCCESS and not answer.integrity_ok(key, self.sha256 and self.algorithms):
             raise ValueError("success response without a good MESSAGE-INTEGRITY (RFC 8489 9.2.4)")
         return answer
 
