@@ -91,12 +91,14 @@ static inline uint16_t rig_free_port(int type)
 /* extra: further lines of the section `door`. */
 static inline struct config *rig_config(const struct rig *r, const char *extra)
 {
-    char text[2048];
+    char text[2048], udp[64] = "";
     struct config_problem *problems = NULL;
+    if (r->modules[0]->datagram)
+        snprintf(udp, sizeof udp, ", \"%s+udp://127.0.0.1:%u\"", r->modules[0]->name, r->udp_port);
     snprintf(text, sizeof text,
-             "door {\n listen = {\"tls://127.0.0.1:%u\", \"echo+udp://127.0.0.1:%u\"}\n%s}\n"
+             "door {\n listen = {\"tls://127.0.0.1:%u\"%s}\n%s}\n"
              "tls {\n certificates = {\"%s\", \"%s\"}\n}\n",
-             r->port, r->udp_port, extra, r->ec, r->rsa);
+             r->port, udp, extra, r->ec, r->rsa);
     struct config *c = config_load_text(text, "rig", rig_settings, &problems);
     for (struct config_problem *p = problems; p; p = p->next)
         print_error("%s\n", p->text);
