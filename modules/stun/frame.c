@@ -35,7 +35,7 @@ struct frame frame_of_stream(struct bytes in)
     if (in.n < 1)
         return more(CHANNEL_HEADER);
     bool channel = in.p[0] >= 0x40 && in.p[0] <= 0x4F;
-    if (!channel && in.p[0] > 0x3)
+    if (!channel && in.p[0] >= 0x40)
         return bad;
     if (in.n < CHANNEL_HEADER)
         return more(CHANNEL_HEADER);
@@ -49,7 +49,7 @@ struct frame frame_of_datagram(struct bytes in)
     if (in.n < CHANNEL_HEADER)
         return bad;
     struct frame f = bad;
-    if (in.p[0] <= 0x3)
+    if (in.p[0] < 0x40)
         f = stun_frame(in);
     else if (in.p[0] >= 0x40 && in.p[0] <= 0x4F)
         f = channel_frame(in, CHANNEL_HEADER + (size_t)load_u16(in.p + 2));

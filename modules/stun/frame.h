@@ -1,6 +1,7 @@
 /* frame: cuts a stream into STUN messages and ChannelData (RFC 8656 12.4, 12.5; RFC 8489 6.2.2).
  *
- * Floor 3, pure. The two are told apart by the first byte (RFC 7983): 0..3 is STUN, 64..79 a channel. */
+ * Floor 3, pure. The two are told apart by the first byte: its top bits are 00 in STUN (RFC 8489 5), 64..79
+ * is a channel (RFC 7983). What else RFC 7983 puts below 64 is not spoken here and has no magic cookie. */
 #pragma once
 #include "appliance/base/bytes.h"
 

@@ -5,6 +5,8 @@
 
 /* Interfaces come and go; a minute is soon enough. */
 #define OWN_ADDRESSES_MS 60000u
+/* The door numbers its UDP ports with gaps, from their places in door.listen. */
+#define UDP_INDEX_MAX 512u
 
 #define V4(a, b, c, d, n)                                                                                    \
     {                                                                                                        \
@@ -65,7 +67,7 @@ static bool is_own_relay(const struct turn *t, const struct addr *a)
     return false;
 }
 
-static int read_own(struct turn *t, struct cidr_set *own)
+static int read_own(struct cidr_set *own)
 {
     struct ifaddrs *all = NULL;
     int rc = getifaddrs(&all) < 0 ? -errno : 0;
@@ -81,13 +83,36 @@ static int read_own(struct turn *t, struct cidr_set *own)
             rc = -ENOMEM;
     }
     freeifaddrs(all);
-    t->policy.read_at = t->w->now;
     return rc;
 }
 
-int peer_policy_init(struct turn *t)
+static void read_listeners(struct turn *t)
 {
-    return read_own(t, &t->policy.own);
+    struct peer_policy *p = &t->policy;
+    p->n_listeners = 0;
+    for (uint16_t i = 0; i < UDP_INDEX_MAX && p->n_listeners < POLICY_LISTENERS_MAX; i++) {
+        const struct udp_port *u = udp_port_get(t->w, i);
+        if (u)
+            p->listeners[p->n_listeners++] = u->local.port;
+    }
+}
+
+/* What cannot be read anew is kept as it was. */
+static void refresh(struct turn *t)
+{
+    struct peer_policy *p = &t->policy;
+    struct cidr_set fresh = {0};
+    if (p->read && t->w->now - p->read_at < OWN_ADDRESSES_MS)
+        return;
+    if (read_own(&fresh) == 0) {
+        cidr_set_fini(&p->own);
+        p->own = fresh;
+    } else {
+        cidr_set_fini(&fresh);
+    }
+    read_listeners(t);
+    p->read = true;
+    p->read_at = t->w->now;
 }
 
 void peer_policy_fini(struct turn *t)
@@ -95,25 +120,10 @@ void peer_policy_fini(struct turn *t)
     cidr_set_fini(&t->policy.own);
 }
 
-/* What cannot be read anew is kept as it was. */
-static void refresh_own(struct turn *t)
-{
-    struct cidr_set fresh = {0};
-    if (t->w->now - t->policy.read_at < OWN_ADDRESSES_MS)
-        return;
-    if (read_own(t, &fresh) < 0) {
-        cidr_set_fini(&fresh);
-        return;
-    }
-    cidr_set_fini(&t->policy.own);
-    t->policy.own = fresh;
-}
-
 static bool is_listener(const struct turn *t, uint16_t port)
 {
-    const struct udp_port *u;
-    for (uint16_t i = 0; (u = udp_port_get(t->w, i)) != NULL; i++)
-        if (u->local.port == port)
+    for (unsigned i = 0; i < t->policy.n_listeners; i++)
+        if (t->policy.listeners[i] == port)
             return true;
     return false;
 }
@@ -147,7 +157,7 @@ static enum peer_verdict judge(const struct turn *t, const struct addr *a, bool 
 static enum peer_verdict check(struct turn *t, const struct addr *peer, bool with_port)
 {
     struct addr inner = addr_canonical(peer);
-    refresh_own(t);
+    refresh(t);
     enum peer_verdict v = judge(t, peer, with_port);
     return v == PEER_ALLOWED ? judge(t, &inner, with_port) : v;
 }

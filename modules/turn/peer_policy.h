@@ -32,13 +32,17 @@ enum peer_verdict {
     PEER_SPECIAL,
 };
 
+#define POLICY_LISTENERS_MAX 64u
+
+/* Read at the first question and again when a minute old: interfaces come and go. */
 struct peer_policy {
-    struct cidr_set own; /* addresses of our interfaces */
-    uint64_t read_at;    /* when they were read: they may change */
+    struct cidr_set own;                      /* addresses of our interfaces */
+    uint16_t listeners[POLICY_LISTENERS_MAX]; /* ports of our UDP listeners */
+    unsigned n_listeners;
+    uint64_t read_at;
+    bool read;
 };
 
-/* Reads the interfaces' addresses. 0 or -errno. */
-int peer_policy_init(struct turn *t);
 void peer_policy_fini(struct turn *t);
 
 enum peer_verdict peer_check(struct turn *t, const struct addr *peer); /* ChannelBind, Send, Connect */

@@ -30,7 +30,7 @@ static int fill(struct turn *t)
         rc = map_init(&t->by_client, 256);
     if (rc == 0)
         rc = ports_init(t);
-    return rc < 0 ? rc : peer_policy_init(t);
+    return rc;
 }
 
 static void release(struct turn *t)

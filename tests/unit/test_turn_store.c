@@ -1,0 +1,163 @@
+/* What the store knows of allocations, permissions and channels: written as they change, seldom on refreshes,
+ * gone with them. */
+#include "appliance/core/schema.h"
+#include "appliance/core/store.h"
+#include "turn_fixture.h"
+#include <dirent.h>
+
+static char dir[64];
+
+static int setup(void **state)
+{
+    struct bench *b = bench_create(LOOPBACK_SETTINGS);
+    snprintf(dir, sizeof(dir), "/tmp/turn-store-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    b->gw.store = store_open(dir, store_schemas, &b->w->log);
+    assert_non_null(b->gw.store);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+    struct store *s = b->gw.store;
+    bench_destroy(b);
+    store_close(s);
+    DIR *d = opendir(dir);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] != '.')
+            unlinkat(dirfd(d), e->d_name, 0);
+    }
+    closedir(d);
+    rmdir(dir);
+    return 0;
+}
+
+struct row {
+    unsigned count;
+    char text[6][128];
+    int64_t number[8];
+};
+
+static bool take_row(void *arg, const struct store_value *c, unsigned n)
+{
+    struct row *r = arg;
+    unsigned texts = 0, numbers = 0;
+    r->count++;
+    for (unsigned i = 0; i < n; i++) {
+        if (c[i].kind == STORE_TEXT)
+            bytes_to_str(c[i].b, r->text[texts++], sizeof(r->text[0]));
+        else if (c[i].kind == STORE_INT)
+            r->number[numbers++] = c[i].i;
+    }
+    return true;
+}
+
+static const struct store_stmt all_allocations = {
+    STORE_SOFT, "SELECT realm, username, client, transport, relayed, created, expires FROM allocation"};
+static const struct store_stmt all_permissions = {STORE_SOFT,
+                                                  "SELECT peer, expires FROM permission ORDER BY peer"};
+static const struct store_stmt all_channels = {STORE_SOFT, "SELECT peer, number, expires FROM channel"};
+
+static struct row ask_store(struct bench *b, const struct store_stmt *st)
+{
+    struct row r = {0};
+    assert_true(store_query(b->gw.store, st, NULL, 0, take_row, &r) >= 0);
+    return r;
+}
+
+static void rows_of_an_allocation(void **state)
+{
+    struct bench *b = *state;
+    char text[ADDR_TEXT];
+    struct addr peer = addr_text("127.0.0.2:4001"), relayed = bench_allocate(b);
+    struct row r = ask_store(b, &all_allocations);
+    assert_int_equal(r.count, 1);
+    assert_string_equal(r.text[0], REALM);
+    assert_string_equal(r.text[1], USER);
+    assert_string_equal(r.text[2], "192.0.2.77:40000");
+    assert_string_equal(r.text[3], "TLS");
+    addr_format(&relayed, text);
+    assert_string_equal(r.text[4], text);
+    assert_int_equal(r.number[0], b->w->wall);
+    assert_int_equal(r.number[1], b->w->wall + 600);
+
+    assert_int_equal(bench_bind(b, 0x4123, &peer), 0);
+    r = ask_store(b, &all_permissions);
+    assert_int_equal(r.count, 1);
+    assert_string_equal(r.text[0], "127.0.0.2");
+    assert_int_equal(r.number[0], b->w->wall + 300);
+    r = ask_store(b, &all_channels);
+    assert_int_equal(r.count, 1);
+    assert_string_equal(r.text[0], "127.0.0.2:4001");
+    assert_int_equal(r.number[0], 0x4123);
+    assert_int_equal(r.number[1], b->w->wall + 600);
+}
+
+static void rows_go_when_it_ends(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct addr peer = addr_text("127.0.0.2:4001");
+    bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+    assert_int_equal(bench_refresh(b, 0, &r), 0);
+    assert_int_equal(ask_store(b, &all_allocations).count, 0);
+    assert_int_equal(ask_store(b, &all_permissions).count, 0);
+    assert_int_equal(ask_store(b, &all_channels).count, 0);
+}
+
+static void rows_go_when_they_expire(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct addr peer = addr_text("127.0.0.2:4001");
+    bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+    bench_pass(b, 300000);
+    assert_int_equal(ask_store(b, &all_permissions).count, 0);
+    assert_int_equal(ask_store(b, &all_channels).count, 1);
+    assert_int_equal(bench_refresh(b, UINT32_MAX, &r), 0);
+    bench_pass(b, 300000);
+    assert_int_equal(ask_store(b, &all_channels).count, 0);
+    assert_int_equal(ask_store(b, &all_allocations).count, 1);
+    assert_int_equal(ask_store(b, &all_allocations).number[1], b->w->wall + 300);
+    bench_pass(b, 300000);
+    assert_int_equal(ask_store(b, &all_allocations).count, 0);
+}
+
+/* A client that refreshes all the time must not wear the disk: what is stored is behind by less than a
+ * minute. */
+static void refreshes_are_written_seldom(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct addr peer = addr_text("127.0.0.2:4001");
+    bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+    store_flush(b->gw.store);
+    uint64_t before = store_numbers(b->gw.store).writes;
+    for (int i = 0; i < 300; i++) {
+        bench_pass(b, 1000);
+        assert_int_equal(bench_refresh(b, UINT32_MAX, &r), 0);
+        assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+        if (i % 10 == 0)
+            assert_in_range(ask_store(b, &all_permissions).number[0], b->w->wall + 300 - 60,
+                            b->w->wall + 300);
+    }
+    store_flush(b->gw.store);
+    assert_in_range(store_numbers(b->gw.store).writes - before, 3 * 4, 3 * 6);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(rows_of_an_allocation),
+        T(rows_go_when_it_ends),
+        T(rows_go_when_they_expire),
+        T(refreshes_are_written_seldom),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
