@@ -213,7 +213,7 @@ struct core_tcp *core_tcp_create(struct worker *w, const struct sip_entity *edge
     c->core = *core;
     c->fd = -1;
     c->delay = RETRY_FIRST;
-    c->limits = (struct sip_frame_limits){.head = max_message, .body = max_message};
+    c->limits = (struct sip_frame_limits){.head = max_message / 2, .body = max_message / 2};
     c->retry.fire = on_retry;
     buf_init(&c->in);
     buf_init(&c->out);

@@ -1,4 +1,5 @@
 #include "modules/pcscf/pcscf.h"
+#include "appliance/core/store.h"
 #include "modules/pcscf/answer.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/phone.h"
@@ -33,6 +34,15 @@ static bool find_host(struct pcscf *p)
     return p->host[0] && sip_host_parse(bytes_str(p->host), false, &host) == strlen(p->host);
 }
 
+static const struct store_stmt delete_expired = {STORE_SOFT, "DELETE FROM registration WHERE expires <= ?1"};
+
+/* Rows of phones that never came back after an earlier end; one worker is enough to ask. */
+static void clean_rows(struct pcscf *p)
+{
+    if (p->w->id == 0 && p->w->gw->store)
+        store_exec(p->w->gw->store, &delete_expired, (const struct store_value[]){V_INT(p->w->wall)}, 1);
+}
+
 static int init(struct pcscf *p, sip_send *send)
 {
     const struct sip_layer_setup setup = {
@@ -54,6 +64,7 @@ static int init(struct pcscf *p, sip_send *send)
         rc = core_link_init(&p->core, p);
     if (rc < 0)
         return rc;
+    clean_rows(p);
     p->layer = sip_layer_create(&setup);
     return p->layer ? 0 : -ENOMEM;
 }
@@ -199,8 +210,10 @@ static size_t data(struct conn *c, struct bytes in)
     struct pcscf *p = pcscf_of(c->w);
     const struct flow flow = conn_flow(c);
     const struct sip_hop from = sip_hop_flow(&flow);
-    const struct sip_frame_limits limits = {.head = (size_t)p->config->max_message,
-                                            .body = (size_t)p->config->max_message};
+    /* The door keeps at most door.frame_max of an incomplete message: head and body together must fit into
+     * it. */
+    const size_t half = (size_t)p->config->max_message / 2;
+    const struct sip_frame_limits limits = {.head = half, .body = half};
     size_t eaten = 0;
     for (;;) {
         struct bytes rest = bytes_skip(in, eaten);

@@ -74,7 +74,8 @@ static const struct setting items[] = {
      .preset = "64k",
      .min = 4096,
      .max = 1048576,
-     .help = "largest SIP message, head and body",
+     .help =
+         "largest SIP message on a connection, half for the head and half for the body; see door.frame_max",
      .reload = RELOAD_NEW},
     {.key = "max_registrations",
      .type = SETTING_INT,

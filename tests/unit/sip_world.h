@@ -37,7 +37,8 @@ struct world {
     struct flow broken; /* sending there says -ENOTCONN, as on a connection that has closed */
 };
 
-static struct world *the_world; /* the hook of sip_send has no argument of its own */
+static int64_t world_wall = 1700000000; /* when a world begins */
+static struct world *the_world;         /* the hook of sip_send has no argument of its own */
 
 static const struct settings *const world_tables[] = {&pcscf_settings, &registrar_settings, &sip_settings,
                                                       NULL};
@@ -78,14 +79,14 @@ static inline struct worker *world_worker(struct world *world, uint16_t id)
     assert_non_null(w);
     w->config = config_hold(world->config);
     w->tokens = token_box_create(&key, NULL);
-    w->wall = 1700000000;
+    w->wall = world_wall;
     w->log.level = LOG_ERROR;
     assert_non_null(pcscf_create(w, world_send));
     assert_non_null(registrar_create(w, world_send));
     return w;
 }
 
-static inline struct world *world_create_with(const char *settings)
+static inline struct world *world_create_stored(const char *settings, struct store *store)
 {
     struct world *world = calloc(1, sizeof(*world));
     struct config_problem *problems = NULL;
@@ -98,6 +99,7 @@ static inline struct world *world_create_with(const char *settings)
     config_problems_free(problems);
     world->gw.n_workers = WORLD_WORKERS;
     world->gw.started = 1699999999;
+    world->gw.store = store;
     world->gw.directory = directory_create();
     world->gw.stats = stats_create(world_stats, WORLD_WORKERS + 1);
     world_user(world, "alice", "secret-a");
@@ -110,7 +112,8 @@ static inline struct world *world_create_with(const char *settings)
 
 static inline struct world *world_create(void)
 {
-    return world_create_with("pcscf { host = \"gw.ims.test\" }\nregistrar { domains = {\"ims.test\"} }\n");
+    return world_create_stored("pcscf { host = \"gw.ims.test\" }\nregistrar { domains = {\"ims.test\"} }\n",
+                               NULL);
 }
 
 static inline void world_forget(struct world *world)
@@ -152,7 +155,7 @@ static inline void world_wait(struct world *world, uint64_t ms)
         world->now += step;
         for (unsigned i = 0; i < WORLD_WORKERS; i++) {
             world->w[i]->now = world->now;
-            world->w[i]->wall = 1700000000 + (int64_t)(world->now / 1000);
+            world->w[i]->wall = world_wall + (int64_t)(world->now / 1000);
         }
         world_run(world);
     }
