@@ -54,13 +54,12 @@ static int in_dialog(struct pcscf *p, const struct route_top *top, struct passag
 
 /* TS 24.229 5.2.6.3: whatever Routes the phone has put in, the Service-Route of its registration is what
  * counts. */
-static void outside_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
-                           struct passage *g)
+static int outside_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
+                          struct passage *g)
 {
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
-    if (wants_record_route(rq) && !record_route(g->p, g, ph->token))
-        g->record_phone[0] = g->record_core[0] = '\0';
+    return wants_record_route(rq) && !record_route(g->p, g, ph->token) ? 500 : 0;
 }
 
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
@@ -76,13 +75,9 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     if (!r)
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
     g->to = core_link_hop(p);
-    if (!g->initial) {
-        int status = in_dialog(p, &top, g);
-        if (status)
-            return status;
-    } else {
-        outside_dialog(ph, r, rq, g);
-    }
+    int status = g->initial ? outside_dialog(ph, r, rq, g) : in_dialog(p, &top, g);
+    if (status)
+        return status;
     return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
 }
 
@@ -118,9 +113,9 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
     if (ph && g->initial)
         identity_called(ph, rq, g->identity, sizeof(g->identity));
     char token[TOKEN_TEXT_MAX];
-    if (wants_record_route(rq) && bytes_to_str(top.token, token, sizeof(token)) && !record_route(p, g, token))
-        g->record_phone[0] = g->record_core[0] = '\0';
-    return 0;
+    if (!wants_record_route(rq))
+        return 0;
+    return bytes_to_str(top.token, token, sizeof(token)) && record_route(p, g, token) ? 0 : 500;
 }
 
 /* ---- changes ---- */

@@ -26,12 +26,12 @@ struct pcscf *pcscf_of(const struct worker *w)
 static bool find_host(struct pcscf *p)
 {
     const char *set = p->config->host;
-    if (set[0])
-        return (size_t)snprintf(p->host, sizeof(p->host), "%s", set) < sizeof(p->host);
     struct sip_host host;
-    if (gethostname(p->host, sizeof(p->host) - 1) < 0)
+    if (set[0] && (size_t)snprintf(p->host, sizeof(p->host), "%s", set) >= sizeof(p->host))
         return false;
-    return p->host[0] && sip_host_parse(bytes_str(p->host), false, &host) == strlen(p->host);
+    if (!set[0] && gethostname(p->host, sizeof(p->host) - 1) < 0)
+        return false;
+    return p->host[0] && sip_host_parse(bytes_str(p->host), false, &host) == strlen(p->host) && !host.port;
 }
 
 static const struct store_stmt delete_expired = {STORE_SOFT, "DELETE FROM registration WHERE expires <= ?1"};

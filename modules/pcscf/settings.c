@@ -1,5 +1,6 @@
 #include "modules/pcscf/core_link.h"
 #include "modules/pcscf/pcscf.h"
+#include <string.h>
 
 static bool check_core(const char *text, const char **why)
 {
@@ -8,6 +9,19 @@ static bool check_core(const char *text, const char **why)
         return true;
     *why = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, or \"\" for the embedded home network";
     return false;
+}
+
+/* It goes into a quoted string as it is. */
+static bool check_network(const char *text, const char **why)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c >= ' ' && *c != '"' && *c != '\\' && *c != 0x7f)
+            continue;
+        *why = "no quotes, backslashes or control characters";
+        return false;
+    }
+    *why = "longer than 255 characters";
+    return strlen(text) < 256;
 }
 
 #define AT(member) offsetof(struct pcscf_config, member)
@@ -52,7 +66,8 @@ static const struct setting items[] = {
      .offset = AT(visited_network),
      .preset = "",
      .help = "text of P-Visited-Network-ID (RFC 7315); empty: the host",
-     .reload = RELOAD_RESTART},
+     .reload = RELOAD_RESTART,
+     .check = check_network},
     {.key = "flow_timer",
      .type = SETTING_DURATION,
      .offset = AT(flow_timer),
