@@ -1,10 +1,14 @@
 /* The STUN reader and writer: RFC 5769 messages, RFC 8489 5 and 14, and lengths that lie. */
-#include "modules/stun/stun.h"
-#include "stun_vectors.h"
-#include <cmocka.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "modules/stun/stun.h"
+#include "stun_vectors.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

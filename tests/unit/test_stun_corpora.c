@@ -1,11 +1,15 @@
 /* Messages that nobody here wrote: captures, other projects' vectors and fuzzers' finds, from
  * SALLYPORT_CORPORA (the folder with stun-captures, stun-fuzz and stun-vectors). Each is taken or refused, as
  * its manifest says, and what is taken can be written again. Skipped where the variable is not set. */
-#include "modules/stun/frame.h"
-#include "modules/stun/stun.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "modules/stun/frame.h"
+#include "modules/stun/stun.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,14 @@
 /* The framer: STUN and ChannelData on a stream and in datagrams (RFC 8656 12.4 to 12.6, RFC 7983). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "appliance/base/wire.h"
 #include "modules/stun/frame.h"
 #include "modules/stun/stun.h"
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 

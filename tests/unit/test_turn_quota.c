@@ -2,6 +2,18 @@
 #include "modules/turn/quota.h"
 #include "turn_fixture.h"
 
+/* Settings with a loopback address of this process alone: where every port counts, no other program may be.
+ */
+static struct bench *bench_alone(const char *ports, const char *more)
+{
+    char text[256];
+    unsigned pid = (unsigned)getpid();
+    snprintf(text, sizeof(text),
+             "realm = \"" REALM "\"\nrelay_addresses = {\"127.%u.%u.%u\"}\nrelay_ports = \"%s\"\n%s",
+             77 + pid / 65536 % 100, pid / 256 % 256, 1 + pid % 254, ports, more);
+    return bench_create(text);
+}
+
 static void per_user_and_total(void **state)
 {
     struct gateway gw = {0};
@@ -69,8 +81,7 @@ static void total_is_508(void **state)
  * quota. */
 static void ports_run_out_with_508(void **state)
 {
-    struct bench *b = bench_create("realm = \"" REALM "\"\nrelay_addresses = {\"127.0.0.1\"}\n"
-                                   "relay_ports = \"22200-22209\"\nuser_allocations = 11\n");
+    struct bench *b = bench_alone("22200-22209", "user_allocations = 11\n");
     struct reply r;
     bool seen[10] = {false};
     b->stream = false;
@@ -95,12 +106,13 @@ static void ports_run_out_with_508(void **state)
 /* A port that another program has is passed over. */
 static void foreign_ports_are_passed_over(void **state)
 {
-    struct bench *b = bench_create("realm = \"" REALM "\"\nrelay_addresses = {\"127.0.0.1\"}\n"
-                                   "relay_ports = \"22210-22211\"\n");
-    struct sockaddr_in sin = {
-        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(22210)};
+    struct bench *b = bench_alone("22210-22211", "");
+    struct sockaddr_storage ss;
+    struct addr a = b->t->relays[0].bind;
+    a.port = 22210;
+    socklen_t n = addr_to_sockaddr(&a, &ss);
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&ss, n), 0);
     b->stream = false;
     assert_int_equal(allocate_from_port(b, 1), 0);
     assert_int_equal(bench_allocation(b)->relay.port, 22211);
@@ -132,7 +144,7 @@ static void workers_have_disjoint_ports(void **state)
     bool seen[100] = {false};
     unsigned total = 0;
     for (uint16_t id = 0; id < 3; id++) {
-        struct bench *b = bench_create(LOOPBACK_SETTINGS);
+        struct bench *b = bench_alone("22100-22199", "");
         ports_fini(b->t);
         b->gw.n_workers = 3;
         b->w->id = id;

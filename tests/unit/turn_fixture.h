@@ -4,6 +4,13 @@
  * The door is not here: what the room asks of it (conn_send and its likes) is answered below, so that a test
  * sees every byte that would have left. Relays need the kernel, so their sockets are real. */
 #pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "appliance/base/token.h"
 #include "appliance/core/directory.h"
 #include "modules/stun/frame.h"
@@ -11,10 +18,7 @@
 #include "modules/turn/allocation.h"
 #include "modules/turn/turn.h"
 #include "mux/conn.h"
-#include <cmocka.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

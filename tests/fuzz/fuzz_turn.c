@@ -1,0 +1,301 @@
+/* Fuzz target: a sequence of requests, data and time against one worker's TURN room, with virtual time.
+ *
+ * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for
+ * the most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
+ * allocations, permissions, channels, timers, and every byte of memory. The door is answered here; relays are
+ * sockets on loopback that nobody sends to. */
+#include "appliance/base/token.h"
+#include "appliance/core/directory.h"
+#include "modules/stun/stun.h"
+#include "modules/turn/allocation.h"
+#include "mux/conn.h"
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CLIENTS 3 /* 0 and 1 are connections, 2 speaks UDP */
+
+struct scene {
+    struct gateway gw;
+    struct worker *w;
+    struct conn conns[2];
+    bool closed[2];
+    struct udp_port udp;
+    uint8_t nonce[CLIENTS][160];
+    size_t nonce_n[CLIENTS];
+    unsigned now_client;
+    bool full;
+    struct wire_in in;
+};
+
+static struct scene *the_scene;
+
+static void require(bool truth)
+{
+    if (!truth)
+        abort();
+}
+
+/* --- the door: remembers nonces
+ * ------------------------------------------------------------------------------- */
+
+static void hear(struct bytes b)
+{
+    struct stun_message m;
+    struct bytes nonce;
+    struct scene *s = the_scene;
+    if (b.n && b.p[0] >= 0x40)
+        return;
+    require(stun_read(b, &m) == 0); /* what we send is always whole */
+    if (!stun_find(&m, STUN_A_NONCE, &nonce))
+        return;
+    require(nonce.n <= sizeof(s->nonce[0]));
+    memcpy(s->nonce[s->now_client], nonce.p, nonce.n);
+    s->nonce_n[s->now_client] = nonce.n;
+}
+
+int conn_send(struct conn *c, struct bytes b)
+{
+    if (the_scene->closed[c - the_scene->conns])
+        return -ENOTCONN;
+    hear(b);
+    return the_scene->full ? -ENOBUFS : 0;
+}
+
+void conn_close(struct conn *c, enum close_reason why)
+{
+    the_scene->closed[c - the_scene->conns] = true;
+}
+
+void conn_idle_timeout(struct conn *c, uint64_t ms) {}
+
+void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes) {}
+
+int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
+{
+    hear(b);
+    return 0;
+}
+
+struct udp_port *udp_port_get(struct worker *w, uint16_t index)
+{
+    return NULL;
+}
+
+const char *transport_name(enum transport t)
+{
+    return "UDP";
+}
+
+/* --- the scene
+ * ------------------------------------------------------------------------------------------------ */
+
+static const char settings[] =
+    "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\"}\nrelay_ports = \"22300-22309\"\n"
+    "allow_peers = {\"127.0.0.0/8\"}\nmax_permissions = 4\nmax_channels = 3\n"
+    "user_allocations = 2\n}\n";
+
+static void open_conn(struct scene *s, unsigned i)
+{
+    s->conns[i] = (struct conn){.w = s->w, .module = &turn_module, .transport = TRANSPORT_TLS};
+    s->conns[i].peer = (struct addr){.family = ADDR_V4, .port = (uint16_t)(1000 + i), .ip = {192, 0, 2, 1}};
+    s->closed[i] = false;
+    turn_module.opened(&s->conns[i]);
+}
+
+static void close_conn(struct scene *s, unsigned i)
+{
+    turn_module.closed(&s->conns[i]);
+    require(s->conns[i].state == NULL);
+}
+
+static void scene_open(struct scene *s)
+{
+    static const struct stat_table *const stats[] = {&turn_stats, NULL};
+    static const struct settings *const tables[] = {&turn_settings, NULL};
+    struct token_key token = {.id = 1, .key = {1}};
+    struct config_problem *problems = NULL;
+    struct user_key key;
+    s->gw.n_workers = 1;
+    s->gw.stats = stats_create(stats, 1);
+    s->gw.directory = directory_create();
+    s->w = worker_create(&s->gw, 0);
+    s->w->log.level = LOG_ERROR;
+    s->w->now = 1000000;
+    s->w->wall = 1000;
+    timers_init(&s->w->timers, s->w->now);
+    s->w->tokens = token_box_create(&token, NULL);
+    s->w->config = config_load_text(settings, "fuzz", tables, &problems);
+    require(s->w->config != NULL);
+    require(user_key_derive(BYTES("r"), BYTES("u"), BYTES("p"), &key) == 0);
+    key.enabled = true;
+    require(directory_put(s->gw.directory, NULL, BYTES("r"), BYTES("u"), &key, 0) == 0);
+    require(directory_put(s->gw.directory, NULL, BYTES("r"), BYTES("v"), &key, 0) == 0);
+    require(turn_module.start(s->w) == 0);
+    s->udp = (struct udp_port){.w = s->w, .module = &turn_module};
+    open_conn(s, 0);
+    open_conn(s, 1);
+}
+
+static void scene_close(struct scene *s)
+{
+    close_conn(s, 0);
+    close_conn(s, 1);
+    turn_module.stop(s->w);
+    require(s->w->timers.count == 0);
+    for (unsigned i = TS_ALLOCATIONS; i <= TS_CHANNELS; i++)
+        require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
+    worker_destroy(s->w);
+    directory_destroy(s->gw.directory);
+    stats_destroy(s->gw.stats);
+}
+
+/* --- the steps
+ * ------------------------------------------------------------------------------------------------ */
+
+static void give(struct scene *s, unsigned client, struct bytes b)
+{
+    struct addr from = {.family = ADDR_V4, .port = 2000, .ip = {192, 0, 2, 2}};
+    uint8_t *copy = malloc(b.n ? b.n : 1);
+    require(copy != NULL);
+    memcpy(copy, b.p, b.n);
+    s->now_client = client;
+    if (client == 2)
+        turn_module.datagram(&s->udp, &from, bytes_of(copy, b.n));
+    else if (!s->closed[client])
+        require(turn_module.data(&s->conns[client], bytes_of(copy, b.n)) <= b.n);
+    free(copy);
+}
+
+static void put_attributes(struct scene *s, struct stun_writer *w)
+{
+    static const uint16_t types[] = {STUN_A_LIFETIME,
+                                     STUN_A_REQUESTED_TRANSPORT,
+                                     STUN_A_CHANNEL_NUMBER,
+                                     STUN_A_XOR_PEER_ADDRESS,
+                                     STUN_A_DATA,
+                                     STUN_A_REQUESTED_ADDRESS_FAMILY,
+                                     STUN_A_DONT_FRAGMENT,
+                                     STUN_A_ADDITIONAL_ADDRESS_FAMILY,
+                                     STUN_A_XOR_RELAYED_ADDRESS};
+    for (unsigned n = wire_u8(&s->in) % 6; n > 0; n--) {
+        unsigned what = wire_u8(&s->in);
+        struct addr peer = {
+            .family = ADDR_V4, .port = (uint16_t)(22300 + what % 16), .ip = {127, 0, 0, what % 7}};
+        if (what < 96)
+            stun_put_xor(w, STUN_A_XOR_PEER_ADDRESS, &peer);
+        else if (what < 128)
+            stun_put_channel(w, (uint16_t)(0x4000 + what % 5));
+        else if (what < 160)
+            stun_put_byte(w, STUN_A_REQUESTED_TRANSPORT, 17);
+        else if (what < 192)
+            stun_put_u32(w, STUN_A_LIFETIME, wire_u16(&s->in));
+        else
+            stun_put(w, types[what % (sizeof(types) / sizeof(types[0]))], wire_bytes(&s->in, what % 23));
+    }
+}
+
+static void sign(struct scene *s, struct stun_writer *w, unsigned client, uint8_t how)
+{
+    struct user_key key;
+    user_key_derive(BYTES("r"), BYTES("u"), BYTES("p"), &key);
+    stun_put(w, STUN_A_USERNAME, how & 1 ? BYTES("u") : BYTES("v"));
+    stun_put(w, STUN_A_REALM, BYTES("r"));
+    stun_put(w, STUN_A_NONCE, bytes_of(s->nonce[client], s->nonce_n[client]));
+    stun_put_integrity(w, how & 2 ? bytes_of(key.md5, 16) : BYTES("wrong"));
+}
+
+static void step_request(struct scene *s, unsigned client)
+{
+    static const uint16_t methods[] = {STUN_BINDING, STUN_ALLOCATE,          STUN_REFRESH,
+                                       STUN_SEND,    STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+    uint8_t mem[2048], id[STUN_ID] = {0}, what = wire_u8(&s->in);
+    struct stun_writer w;
+    uint16_t method = methods[what % 6];
+    id[0] = wire_u8(&s->in) % 4;
+    stun_begin(&w, mem, sizeof(mem), stun_type(method == STUN_SEND ? STUN_INDICATION : STUN_REQUEST, method),
+               id);
+    put_attributes(s, &w);
+    if (what >= 32)
+        sign(s, &w, client, what >= 64 ? 3 : what);
+    if (what & 1)
+        stun_put_fingerprint(&w);
+    size_t n = stun_end(&w);
+    if (n)
+        give(s, client, bytes_of(mem, n));
+}
+
+static void step_channel_data(struct scene *s, unsigned client)
+{
+    uint8_t mem[64] = {0}, n = wire_u8(&s->in) % 32;
+    store_u16(mem, (uint16_t)(0x4000 + wire_u8(&s->in) % 6));
+    store_u16(mem + 2, n);
+    give(s, client, bytes_of(mem, 4 + (size_t)((n + 3) & ~3)));
+}
+
+static void step_from_peer(struct scene *s, unsigned client)
+{
+    uint8_t mem[RECEIVE_HEAD + 64 + 4];
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct addr udp = {.family = ADDR_V4, .port = 2000, .ip = {192, 0, 2, 2}};
+    struct client c = client == 2 ? client_of_datagram(&s->udp, &udp) : client_of_conn(&s->conns[client]);
+    struct allocation *a = allocation_of(turn_of(s->w), &c);
+    uint8_t who = wire_u8(&s->in);
+    from.sin_addr.s_addr = htonl(0x7F000000u + who % 7);
+    from.sin_port = htons((uint16_t)(22300 + who % 16));
+    memset(mem, who, sizeof(mem));
+    if (a && !(client < 2 && s->closed[client]))
+        data_from_peer(a, (struct sockaddr *)&from, mem + RECEIVE_HEAD, who % 64);
+}
+
+static void step(struct scene *s)
+{
+    uint8_t what = wire_u8(&s->in);
+    unsigned client = what / 8 % CLIENTS;
+    s->full = what >= 240;
+    s->now_client = client;
+    switch (what % 8) {
+    case 0:
+        give(s, client, wire_bytes(&s->in, wire_u8(&s->in) < wire_left(&s->in) ? s->in.p[-1] : 0));
+        break;
+    case 1:
+        step_channel_data(s, client);
+        break;
+    case 2:
+        step_from_peer(s, client);
+        break;
+    case 3:
+        s->w->now += (uint64_t)wire_u8(&s->in) * 2500;
+        s->w->wall = (int64_t)(s->w->now / 1000);
+        worker_turn(s->w);
+        break;
+    default:
+        if (what == 255 && client < 2) {
+            close_conn(s, client);
+            open_conn(s, client);
+            break;
+        }
+        step_request(s, client);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        if (s->closed[i]) {
+            close_conn(s, i);
+            open_conn(s, i);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct scene s = {.in = wire_in(bytes_of(data, size))};
+    the_scene = &s;
+    scene_open(&s);
+    for (unsigned steps = 0; wire_left(&s.in) && steps < 200; steps++)
+        step(&s);
+    scene_close(&s);
+    return 0;
+}
