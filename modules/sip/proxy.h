@@ -9,13 +9,17 @@
  *         return;
  *     struct proxy *p = proxy_create(st, &my_user, sizeof(struct my_call)); // proxy_data(p) is zeroed
  *     if (!p || proxy_add(p, &(struct proxy_target){.hop = hop, .uri = contact, .route = path}))
- *         ...                                     // answered 500 already when p is NULL; else
- * server_txn_refuse proxy_run(p);
+ *         ...                                     // no p: answered 500 already; else proxy_end(p, 500, ...)
+ *     proxy_run(p);
  *
  * Ownership: the context belongs to its server transaction and to its branches, and is freed at the end of
  * the turn in which the last of them ends; on_done comes first. Server transaction and branches are valid as
- * long as it is. All hooks are optional and run on the layer's worker; none of them may free anything, all
- * may call anything here. */
+ * long as it is.
+ *
+ * All hooks are optional and run on the layer's worker; none of them may free anything, all may call anything
+ * here. Once a final response has gone upstream they are called for further 2xx of an INVITE only, and
+ * proxy_request is NULL from the next turn on.
+ */
 #pragma once
 #include "modules/sip/transaction.h"
 
@@ -67,10 +71,10 @@ struct proxy_user {
      * our own response is made), or PROXY_SWALLOW after proxy_add: go on. Not called when a 2xx or 6xx was
      * had, or after CANCEL. */
     int (*on_best)(struct proxy *p, int status);
-    void (*on_cancel)(struct proxy *p); /* upstream gave up; branches are being cancelled */
-    void (*on_final)(struct proxy *p,
-                     int status);     /* a final response has been sent upstream (each 2xx; else once) */
-    void (*on_done)(struct proxy *p); /* the last call: let go of what proxy_data holds */
+    void (*on_cancel)(struct proxy *p);            /* upstream gave up; branches are being cancelled */
+    void (*on_final)(struct proxy *p, int status); /* a final response went upstream (each 2xx; else once).
+                                                      408 of a non-INVITE: it ended without one */
+    void (*on_done)(struct proxy *p);              /* the last call: let go of what proxy_data holds */
 };
 
 /* RFC 3261 16.3 (3, 4): Max-Forwards 0 -> 483, a loop -> 482: answered, and the status is returned. 0: go on.
