@@ -33,14 +33,15 @@ static bool v6_parse(struct bytes text, struct addr *out)
     return inet_pton(AF_INET6, str, out->ip) == 1;
 }
 
-/* Only digits and dots: it has to be an IPv4 address, because a top label begins with a letter (RFC
- * 3261 25.1). */
+/* Only digits and dots, and a dot: it has to be an IPv4 address, because a top label begins with a letter
+ * (RFC 3261 25.1). A number alone is taken for a name: IMS cores write <sip:0398765432100> into
+ * P-Associated-URI. */
 static bool looks_v4(struct bytes text)
 {
     for (size_t i = 0; i < text.n; i++)
         if (!sip_is_digit(text.p[i]) && text.p[i] != '.')
             return false;
-    return true;
+    return bytes_find_byte(text, '.') != BYTES_NOT_FOUND;
 }
 
 static bool name_ok(struct bytes text)
@@ -256,18 +257,4 @@ bool sip_uri_parse(struct bytes text, struct sip_uri *out)
     if (out->scheme == SIP_URI_TEL)
         return tel_parse(out->rest, out);
     return out->rest.n > 0 && sip_run_escaped(out->rest, SIP_C_URIC);
-}
-
-bool sip_uri_param(const struct sip_uri *u, struct bytes name, struct bytes *value)
-{
-    struct bytes rest = u->params, item;
-    while (bytes_split(&rest, ';', &item)) {
-        size_t eq = bytes_find_byte(item, '=');
-        if (!bytes_ieq(bytes_first(item, eq), name))
-            continue;
-        if (value)
-            *value = eq == BYTES_NOT_FOUND ? bytes_of(item.p + item.n, 0) : bytes_skip(item, eq + 1);
-        return true;
-    }
-    return false;
 }

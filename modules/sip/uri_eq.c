@@ -113,6 +113,13 @@ static bool find_param(struct bytes params, struct bytes name, struct bytes *val
     return false;
 }
 
+/* Escapes count here too: ;%6C%72 is ;lr (RFC 4475 3.1.1.3). */
+bool sip_uri_param(const struct sip_uri *u, struct bytes name, struct bytes *value)
+{
+    struct bytes unused;
+    return find_param(u->params, name, value ? value : &unused);
+}
+
 /* Every parameter of a: the same in b, or absent there and of no weight (all: none is). */
 static bool params_within(struct bytes a, struct bytes b, bool all)
 {

@@ -30,7 +30,9 @@ static bool take_part(struct bytes *rest, bool slash, struct bytes *part)
     return true;
 }
 
-static bool take_protocol(struct bytes *rest, struct sip_via *out)
+/* *known: it is SIP/2.0. Of another version (RFC 4475 badvers) we still want to know where the 505 has to go.
+ */
+static bool take_protocol(struct bytes *rest, struct sip_via *out, bool *known)
 {
     struct bytes name, version;
     if (!take_part(rest, true, &name) || !take_part(rest, true, &version) ||
@@ -38,7 +40,8 @@ static bool take_protocol(struct bytes *rest, struct sip_via *out)
         return false;
     out->transport = transport_of(out->transport_name);
     *rest = sip_skip_lws(*rest);
-    return bytes_ieq(name, BYTES("SIP")) && bytes_eq(version, BYTES("2.0"));
+    *known = bytes_ieq(name, BYTES("SIP")) && bytes_eq(version, BYTES("2.0"));
+    return true;
 }
 
 static void via_param(struct sip_via *v, const struct sip_param *p)
@@ -64,9 +67,10 @@ bool sip_via_parse(struct bytes value, struct sip_via *out)
 {
     struct sip_param p;
     struct bytes rest = bytes_trim(value);
+    bool known;
     int rc;
     *out = (struct sip_via){.text = rest};
-    if (!take_protocol(&rest, out))
+    if (!take_protocol(&rest, out, &known))
         return false;
     size_t n = sip_host_parse(rest, true, &out->by);
     if (n == 0) {
@@ -76,7 +80,7 @@ bool sip_via_parse(struct bytes value, struct sip_via *out)
     out->params = rest = bytes_skip(rest, n);
     while ((rc = sip_param_next(&rest, &p)) == 1)
         via_param(out, &p);
-    return rc == 0;
+    return rc == 0 && known;
 }
 
 bool sip_via_is_3261(const struct sip_via *v)

@@ -69,6 +69,7 @@ static void other_schemes(void **state)
     u = parsed("nobodyKnowsThisScheme:totallyopaquecontent");
     assert_int_equal(u.scheme, SIP_URI_OTHER);
     assert_bytes(u.scheme_name, "nobodyKnowsThisScheme");
+    assert_int_equal(parsed("sip:0398765432100").host.kind, SIP_HOST_NAME); /* as IMS cores write it */
     assert_int_equal(parsed("soap.beep://192.0.2.103:3002").scheme, SIP_URI_OTHER);
 }
 
