@@ -60,7 +60,6 @@ static int open_state(struct roof *r)
         log_error(&r->log, "boot.keys_unreadable", F_STR("path", sc->path), F_ERRNO(rc));
         return rc;
     }
-    r->gw.keyring = &r->keyring;
     r->gw.directory = directory_create();
     if (!r->gw.directory)
         return -ENOMEM;
@@ -80,6 +79,7 @@ static int begin_worker(struct worker *w)
         return door_start(w, sallyport_modules);
     r->control = control_create(w, r, r->control_fd);
     r->control_fd = -1; /* it owns the socket, or has closed it */
+    rotation_start(&r->rotation, r, w);
     return r->control ? 0 : -ENOMEM;
 }
 
@@ -90,6 +90,7 @@ static void end_worker(struct worker *w)
         door_stop(w);
         return;
     }
+    rotation_stop(&r->rotation);
     control_destroy(r->control);
     r->control = NULL;
 }
@@ -101,9 +102,9 @@ static struct worker *make_worker(struct roof *r, uint16_t id)
         return NULL;
     roof_set_log(&w->log, r->config);
     w->config = config_hold(r->config);
-    w->tokens = token_box_create(&r->keyring.token_current,
-                                 r->keyring.has_token_previous ? &r->keyring.token_previous : NULL);
-    return w->tokens ? w : NULL; /* roof_stop frees what is there */
+    w->keyring = keyring_copy(&r->keyring);
+    w->tokens = keyring_tokens(&r->keyring);
+    return w->keyring && w->tokens ? w : NULL; /* roof_stop frees what is there */
 }
 
 static int start_workers(struct roof *r)

@@ -6,6 +6,7 @@
 #pragma once
 #include "appliance/control.h"
 #include "appliance/core/keyring.h"
+#include "appliance/rotation.h"
 #include "appliance/settings.h"
 
 struct roof {
@@ -15,7 +16,8 @@ struct roof {
         *config;    /* newest that was taken over; main until roof_start returns, then management */
     struct log log; /* main thread's */
     struct gateway gw;
-    struct keyring keyring;
+    struct keyring keyring; /* newest; main until roof_start returns, then management */
+    struct rotation rotation;
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */
     unsigned n_started;      /* workers whose thread runs */

@@ -141,6 +141,15 @@ static void reload(struct control_client *cc, json_t *q)
     buf_fini(&out);
 }
 
+static void keys_rotate(struct control_client *cc, json_t *q)
+{
+    (void)q;
+    bool done = rotation_run(&control_roof(cc)->rotation, 1);
+    control_answer(
+        cc,
+        done ? good() : bad(NULL, "no new keys: the last ones are a second old, or the store is in trouble"));
+}
+
 static void on_drain(struct worker *w, struct letter *l)
 {
     if (!w->ended)
@@ -177,6 +186,7 @@ static const struct command {
     {"user-list", user_list},
     {"connections", control_connections},
     {"reload", reload},
+    {"keys-rotate", keys_rotate},
     {"drain", drain},
 };
 

@@ -89,7 +89,7 @@ static int load_tls(struct door *d)
     buf_init(&why);
     struct tls *fresh = tls_create(config_of(w->config, &tls_settings), d->modules, &why);
     if (fresh) {
-        tls_set_ticket_keys(fresh, w->gw->keyring);
+        tls_set_ticket_keys(fresh, w->keyring);
         tls_drop(d->tls);
         d->tls = fresh;
     } else {
@@ -261,11 +261,11 @@ int door_reload(struct worker *w, const struct config *old)
     return rc;
 }
 
-void door_ticket_keys(struct worker *w, const struct keyring *k)
+void door_ticket_keys(struct worker *w)
 {
     struct door *d = door_of(w);
     if (d && d->tls)
-        tls_set_ticket_keys(d->tls, k);
+        tls_set_ticket_keys(d->tls, w->keyring);
 }
 
 void door_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg)

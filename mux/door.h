@@ -9,8 +9,6 @@
 #pragma once
 #include "mux/module.h"
 
-struct keyring;
-
 extern const struct settings door_settings;
 extern const struct settings tls_settings;
 extern const struct stat_table door_stats;
@@ -27,8 +25,8 @@ void door_stop(struct worker *w);
 /* Takes over w->config: new certificates for new handshakes (standing connections keep theirs), new caps.
  * Returns 0 or -errno (bad certificate: the old one stays in use, and the log says why). */
 int door_reload(struct worker *w, const struct config *old);
-/* New keys for session tickets, after a rotation; at start they come from the gateway's keyring. */
-void door_ticket_keys(struct worker *w, const struct keyring *k);
+/* Takes the keys of session tickets from w->keyring anew, after a rotation. */
+void door_ticket_keys(struct worker *w);
 /* Stops accepting new connections, standing ones go on. */
 void door_drain(struct worker *w);
 

@@ -3,6 +3,7 @@
 #include "appliance/core/store.h"
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct store_stmt sql_newest = {
@@ -127,4 +128,31 @@ int keyring_load(struct keyring *k, struct store *s, int64_t wall, int64_t max_a
 void keyring_wipe(struct keyring *k)
 {
     OPENSSL_cleanse(k, sizeof *k);
+}
+
+struct keyring *keyring_copy(const struct keyring *k)
+{
+    struct keyring *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *k;
+    return copy;
+}
+
+void keyring_destroy(struct keyring *k)
+{
+    if (!k)
+        return;
+    keyring_wipe(k);
+    free(k);
+}
+
+bool keyring_eq(const struct keyring *a, const struct keyring *b)
+{
+    return memcmp(a->token_current.key, b->token_current.key, TOKEN_KEY_BYTES) == 0 &&
+           memcmp(a->ticket_current.bytes, b->ticket_current.bytes, TICKET_KEY_BYTES) == 0;
+}
+
+struct token_box *keyring_tokens(const struct keyring *k)
+{
+    return token_box_create(&k->token_current, k->has_token_previous ? &k->token_previous : NULL);
 }

@@ -1,8 +1,8 @@
 /* keyring: the secret keys that must outlive a restart: sealed tokens and TLS session tickets.
  *
  * Floor 1. Kept in the store's hard file; made at the first start. Each purpose has a current and a previous
- * key; rotation makes a new current one. Boot loads it, workers copy from it at start, and rotation tells
- * them by letter. */
+ * key; rotation makes a new current one. Boot loads it, each worker has a copy of its own, and rotation gives
+ * it a new one by letter. */
 #pragma once
 #include "appliance/base/token.h"
 
@@ -25,4 +25,9 @@ struct keyring {
 /* Reads, makes what is missing, rotates what is older than max_age seconds (0 = never). Blocks. 0 or -errno.
  */
 int keyring_load(struct keyring *k, struct store *s, int64_t wall, int64_t max_age);
+struct keyring *keyring_copy(const struct keyring *k); /* NULL: out of memory */
+void keyring_destroy(struct keyring *k);               /* wipes and frees a copy; NULL is fine */
+bool keyring_eq(const struct keyring *a, const struct keyring *b);
+/* A box of its keys; NULL: out of memory. */
+struct token_box *keyring_tokens(const struct keyring *k);
 void keyring_wipe(struct keyring *k);

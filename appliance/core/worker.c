@@ -1,6 +1,7 @@
 #include "appliance/core/worker.h"
 #include "appliance/base/token.h"
 #include "appliance/core/config.h"
+#include "appliance/core/keyring.h"
 #include "appliance/core/stats.h"
 #include <errno.h>
 #include <semaphore.h>
@@ -96,6 +97,7 @@ void worker_destroy(struct worker *w)
     if (w->loop)
         ev_loop_destroy(w->loop);
     token_box_destroy(w->tokens);
+    keyring_destroy(w->keyring);
     config_drop(w->config);
     free(w->scratch);
     free(home_of(w));

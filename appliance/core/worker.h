@@ -42,8 +42,9 @@ struct worker {
     struct timers timers;
     struct inbox inbox;
     struct log log;
-    struct hash_key hash_key;    /* of this worker's tables */
-    struct token_box *tokens;    /* the worker's own: worker_destroy destroys it */
+    struct hash_key hash_key; /* of this worker's tables */
+    struct keyring *keyring;  /* this worker's copy, replaced on rotation; NULL in tests: keys are made up */
+    struct token_box *tokens; /* of the keyring; ask w for it each time. NULL until boot sets it */
     const struct config *config; /* this worker's view, held: worker_destroy drops it; swapped on reload */
     _Atomic uint64_t
         *stats;       /* this worker's row of all tables (stats_row finds one); NULL without gw->stats */
@@ -69,7 +70,6 @@ struct gateway {
     struct worker *workers[WORKER_MAX + 1];
     struct store *store;
     struct directory *directory;
-    const struct keyring *keyring; /* NULL in tests: keys are then made up */
     struct stats *stats;
     _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
     _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */

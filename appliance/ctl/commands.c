@@ -243,6 +243,13 @@ int ctl_reload(const char *socket, int argc, char **argv)
     return done(a);
 }
 
+int ctl_keys_rotate(const char *socket, int argc, char **argv)
+{
+    (void)argv;
+    return argc ? usage("keys rotate takes no argument")
+                : done(ask_or_complain(socket, command("keys-rotate")));
+}
+
 int ctl_drain(const char *socket, int argc, char **argv)
 {
     (void)argv;

@@ -11,6 +11,7 @@ int ctl_user_add(const char *socket, int argc, char **argv);
 int ctl_user_remove(const char *socket, int argc, char **argv);
 int ctl_user_list(const char *socket, int argc, char **argv);
 int ctl_reload(const char *socket, int argc, char **argv);
+int ctl_keys_rotate(const char *socket, int argc, char **argv);
 int ctl_drain(const char *socket, int argc, char **argv);
 int ctl_config_check(const char *socket, int argc, char **argv);
 int ctl_config_diff(const char *socket, int argc, char **argv);

@@ -19,6 +19,7 @@ static const char usage_text[] =
     "  user remove NAME [--realm R]\n"
     "  user list [--json]\n"
     "  reload                       read the configuration and the certificates again; drops no connection\n"
+    "  keys rotate                  new keys for TLS tickets and sealed tokens now; the old ones still open\n"
     "  drain                        accept no new connection, let the standing ones end\n"
     "  config check FILE            find mistakes, start nothing\n"
     "  config diff FILE FILE        what would change, and when it would count\n"
@@ -48,6 +49,7 @@ static const struct {
     {{"user", "remove"}, ctl_user_remove},
     {{"user", "list"}, ctl_user_list},
     {{"reload", NULL}, ctl_reload},
+    {{"keys", "rotate"}, ctl_keys_rotate},
     {{"drain", NULL}, ctl_drain},
     {{"config", "check"}, ctl_config_check},
     {{"config", "diff"}, ctl_config_diff},

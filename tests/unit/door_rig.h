@@ -1,6 +1,7 @@
 /* door_rig: two workers with a door each, on loopback, driven by hand with virtual time; and a TLS client in
  * the same thread. For the tests of the door and of modules behind it. */
 #pragma once
+#include "appliance/core/keyring.h"
 #include "appliance/core/stats.h"
 #include "mux/conn_private.h"
 #include "mux/door.h"
@@ -25,8 +26,10 @@
 
 struct rig {
     struct gateway gw;
+    const struct keyring *keyring; /* what the workers start with, if any */
     struct config *config;
     const struct module *const *modules;
+    const struct keyring *keyring; /* copied to each worker when it is there */
     uint16_t port, udp_port;
     uint64_t now;
     char dir[64], ec[96], rsa[96];
@@ -136,6 +139,7 @@ static inline void rig_open(struct rig *r, const char *extra)
         timers_init(&w->timers, r->now);
         w->wall = 1700000000;
         w->config = config_hold(r->config);
+        w->keyring = r->keyring ? keyring_copy(r->keyring) : NULL;
         assert_int_equal(door_start(w, r->modules), 0);
     }
 }

@@ -1,5 +1,4 @@
 /* conn: connections through the door, with a real TLS client on loopback and virtual time. */
-#include "appliance/core/keyring.h"
 #include "door_rig.h"
 #include "mux/conn.h"
 #include "mux/sniff.h"
@@ -690,9 +689,19 @@ static struct rig *open_rig_with_keys(const struct keyring *k)
     memset(&seen, 0, sizeof seen);
     last_session = NULL;
     rig_prepare(&rig, modules);
-    rig.gw.keyring = k;
+    rig.keyring = k;
     rig_open(&rig, "");
     return &rig;
+}
+
+static void rotate(struct rig *r, const struct keyring *k)
+{
+    for (unsigned i = 0; i < RIG_WORKERS; i++) {
+        struct worker *w = r->gw.workers[i];
+        keyring_destroy(w->keyring);
+        w->keyring = keyring_copy(k);
+        door_ticket_keys(w);
+    }
 }
 
 static void a_ticket_of_one_worker_is_good_at_the_other(void **state)
@@ -703,6 +712,16 @@ static void a_ticket_of_one_worker_is_good_at_the_other(void **state)
     resume_everywhere(r, TLS1_2_VERSION);
     SSL_SESSION_free(last_session);
     rig_close(r);
+}
+
+static void rotate(struct rig *r, const struct keyring *k)
+{
+    for (unsigned i = 0; i < RIG_WORKERS; i++) {
+        struct worker *w = r->gw.workers[i];
+        keyring_destroy(w->keyring);
+        w->keyring = keyring_copy(k);
+        door_ticket_keys(w);
+    }
 }
 
 static bool resumes(struct rig *r, int version)
@@ -721,11 +740,9 @@ static void a_ticket_outlives_one_rotation_not_two(void **state)
     struct rig *r = open_rig_with_keys(&k);
     struct client c = client_with_session(r, TLS1_2_VERSION, NULL);
     client_close(&c);
-    for (unsigned i = 0; i < RIG_WORKERS; i++)
-        door_ticket_keys(r->gw.workers[i], &next);
+    rotate(r, &next);
     assert_true(resumes(r, TLS1_2_VERSION));
-    for (unsigned i = 0; i < RIG_WORKERS; i++)
-        door_ticket_keys(r->gw.workers[i], &far);
+    rotate(r, &far);
     assert_false(resumes(r, TLS1_2_VERSION));
     SSL_SESSION_free(last_session);
     rig_close(r);
