@@ -23,7 +23,10 @@ def test(case):
             check(attempt == 0, f"{e}, twice")
             case.say(f"{e}: it does so by itself now and then; once more")
     case.say(f"firewall: {net.counter('passed')} flows to TCP 443 passed, {net.counter('dropped')} other packets dropped")
-    gateway.check_alive()
+    for side in ("peer", "client"):  # 9 s of sound each way at 50 packets a second, by two relays
+        packets = gateway.stat("turn_relayed_packets_total", f'to="{side}"')
+        check(packets > 800, f"only {packets} packets were relayed to={side}")
+    check(gateway.stat("turn_auth_failures_total") == 0, "TURN requests with wrong credentials")
     gateway.stop()
 
 
