@@ -2,14 +2,14 @@
 #include "appliance/base/random.h"
 #include "modules/sip/reply.h"
 
-void answer_fault(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *m,
+bool answer_fault(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *m,
                   const struct sip_fault *fault)
 {
     pcscf_count(p, PCSCF_REFUSED_MALFORMED);
     log_debug(&p->w->log, "sip.malformed", F_STR("why", fault->reason), F_ADDR("peer", &from->flow.peer));
     if (!fault->answer) {
         pcscf_count(p, PCSCF_UNANSWERABLE);
-        return;
+        return m->status || m->method == SIP_ACK;
     }
     char tag[17];
     random_text(tag, 16);
@@ -19,6 +19,7 @@ void answer_fault(struct pcscf *p, const struct sip_hop *from, const struct sip_
     if (sip_reply_fault(m, fault, bytes_of(tag, 16), &out) == 0)
         sip_layer_send(p->layer, &to, buf_bytes(&out));
     buf_fini(&out);
+    return true;
 }
 
 void answer_bad_frame(struct pcscf *p, const struct sip_hop *from, struct bytes head, uint16_t status,

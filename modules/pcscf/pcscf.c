@@ -110,14 +110,14 @@ static enum sip_carrier carrier_of(const struct sip_hop *from)
     return from->kind == HOP_FLOW && from->flow.transport == TRANSPORT_UDP ? SIP_DATAGRAM : SIP_STREAM;
 }
 
-void pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
+bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
 {
     struct sip_msg m;
     struct sip_fault fault;
     if (sip_msg_parse(&m, msg, carrier_of(from), &fault) < 0)
-        answer_fault(p, from, &m, &fault);
-    else
-        sip_layer_receive(p->layer, from, &m);
+        return answer_fault(p, from, &m, &fault);
+    sip_layer_receive(p->layer, from, &m);
+    return true;
 }
 
 static void receive(struct worker *w, const struct sip_hop *from, struct bytes msg)
@@ -190,12 +190,12 @@ static void opened(struct conn *c)
         conn_idle_timeout(c, (uint64_t)p->config->unregistered_idle);
 }
 
-static void take_frame(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
+static bool take_frame(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
 {
-    if (core_link_is_from(p, from))
-        sip_entity_deliver(p->w, &pcscf_entity, from, msg);
-    else
-        pcscf_take(p, from, msg);
+    if (!core_link_is_from(p, from))
+        return pcscf_take(p, from, msg);
+    sip_entity_deliver(p->w, &pcscf_entity, from, msg);
+    return true;
 }
 
 static void refuse_frame(struct conn *c, const struct sip_hop *from, const struct sip_frame *f,
@@ -227,8 +227,10 @@ static size_t data(struct conn *c, struct bytes in)
         case SIP_FRAME_CRLF:
             break;
         case SIP_FRAME_MESSAGE:
-            take_frame(p, &from, bytes_first(rest, f.len));
-            break;
+            if (take_frame(p, &from, bytes_first(rest, f.len)))
+                break;
+            conn_close(c, CLOSE_PROTOCOL);
+            return in.n;
         case SIP_FRAME_TOO_BIG:
         case SIP_FRAME_BAD:
             refuse_frame(c, &from, &f, rest);

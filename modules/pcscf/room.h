@@ -29,7 +29,7 @@ static inline void pcscf_count(struct pcscf *p, enum pcscf_stat what)
     stat_inc(&p->stats[what]);
 }
 
-/* One whole message from a phone, or from the core after sorting. */
-void pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg);
+/* One whole message from a phone, or from the core after sorting. False: it was nothing like SIP. */
+bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg);
 /* A phone's connection is gone. */
 void pcscf_flow_closed(struct pcscf *p, const struct flow *f);

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #define WORLD_WORKERS 2
-#define WORLD_SENT    256
+#define WORLD_SENT    16384
 
 struct world_sent {
     struct flow to;

@@ -240,6 +240,38 @@ static void a_silent_core_is_a_timeout_that_nobody_sees(void **state)
     world_destroy(lab.world);
 }
 
+static bool starts_with(struct world *world, const char *settings)
+{
+    struct worker *w = world->w[0];
+    struct config_problem *problems = NULL;
+    const struct config *old = w->config;
+    pcscf_destroy(pcscf_of(w));
+    w->config = config_load_text(settings, "test", world_tables, &problems);
+    config_problems_free(problems);
+    bool ok = w->config && pcscf_create(w, world_send);
+    pcscf_destroy(pcscf_of(w));
+    config_drop(w->config);
+    w->config = old;
+    return ok;
+}
+
+static void settings_that_cannot_work_stop_the_start(void **state)
+{
+    struct world *world = world_create();
+    world->w[0]->log.level = LOG_ERROR + 1;
+    assert_true(starts_with(world, "pcscf { host = \"gw.ims.test\" }"));
+    assert_true(starts_with(world, "pcscf { host = \"[2001:db8::1]\" }"));
+    assert_false(starts_with(world, "pcscf { host = \"no such host\" }"));
+    assert_false(starts_with(world, "pcscf { host = \"gw.ims.test:443\" }"));
+    assert_false(starts_with(world, "pcscf { core = \"10.0.0.1\" }"));
+    assert_false(starts_with(world, "pcscf { core = \"udp:10.0.0.1:5060\" }")); /* no sip+udp listener */
+    assert_false(starts_with(world, "pcscf { core = \"tcp:10.0.0.1:5060\" }")); /* where does it reach us? */
+    assert_true(
+        starts_with(world, "pcscf { core = \"tcp:10.0.0.1:5060\" core_address = \"10.0.0.2:5060\" }"));
+    assert_non_null(pcscf_create(world->w[0], world_send));
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +283,7 @@ int main(void)
         cmocka_unit_test(the_core_may_ask_whether_we_are_alive),
         cmocka_unit_test(a_refused_or_shortened_registration_is_learnt_as_it_is),
         cmocka_unit_test(a_silent_core_is_a_timeout_that_nobody_sees),
+        cmocka_unit_test(settings_that_cannot_work_stop_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
