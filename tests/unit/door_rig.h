@@ -29,7 +29,6 @@ struct rig {
     const struct keyring *keyring; /* what the workers start with, if any */
     struct config *config;
     const struct module *const *modules;
-    const struct keyring *keyring; /* copied to each worker when it is there */
     uint16_t port, udp_port;
     uint64_t now;
     char dir[64], ec[96], rsa[96];

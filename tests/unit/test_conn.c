@@ -714,16 +714,6 @@ static void a_ticket_of_one_worker_is_good_at_the_other(void **state)
     rig_close(r);
 }
 
-static void rotate(struct rig *r, const struct keyring *k)
-{
-    for (unsigned i = 0; i < RIG_WORKERS; i++) {
-        struct worker *w = r->gw.workers[i];
-        keyring_destroy(w->keyring);
-        w->keyring = keyring_copy(k);
-        door_ticket_keys(w);
-    }
-}
-
 static bool resumes(struct rig *r, int version)
 {
     SSL_SESSION *s = SSL_SESSION_dup(last_session);
