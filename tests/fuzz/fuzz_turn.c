@@ -1,13 +1,14 @@
 /* Fuzz target: a sequence of requests, data and time against one worker's TURN room, with virtual time.
  *
- * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for
- * the most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
- * allocations, permissions, channels, timers, and every byte of memory. The door is answered here; relays are
- * sockets on loopback that nobody sends to. */
+ * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for the
+ * most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
+ * allocations, permissions, channels, ports, timers. The door is answered here; relays are sockets on loopback
+ * that nobody sends to. */
 #include "appliance/base/token.h"
 #include "appliance/core/directory.h"
 #include "modules/stun/stun.h"
 #include "modules/turn/allocation.h"
+#include "modules/turn/send.h"
 #include "mux/conn.h"
 #include <errno.h>
 #include <stdint.h>
@@ -97,7 +98,7 @@ const char *transport_name(enum transport t)
 static const char settings[] =
     "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\"}\nrelay_ports = \"22300-22309\"\n"
     "allow_peers = {\"127.0.0.0/8\"}\nmax_permissions = 4\nmax_channels = 3\n"
-    "user_allocations = 2\n}\n";
+    "user_allocations = 2\nunauthenticated_rate = 0\n}\n";
 
 static void open_conn(struct scene *s, unsigned i)
 {
@@ -137,21 +138,29 @@ static void scene_open(struct scene *s)
     require(directory_put(s->gw.directory, NULL, BYTES("r"), BYTES("v"), &key, 0) == 0);
     require(turn_module.start(s->w) == 0);
     s->udp = (struct udp_port){.w = s->w, .module = &turn_module};
-    open_conn(s, 0);
-    open_conn(s, 1);
 }
 
-static void scene_close(struct scene *s)
+static void pass(struct scene *s, uint64_t ms)
 {
+    s->w->now += ms;
+    s->w->wall = (int64_t)(s->w->now / 1000);
+    worker_turn(s->w);
+}
+
+/* The clients go, and then time: nothing may be left of them. */
+static void scene_clear(struct scene *s)
+{
+    struct turn *t = turn_of(s->w);
     close_conn(s, 0);
     close_conn(s, 1);
-    turn_module.stop(s->w);
+    pass(s, 2 * 3600 * 1000);
     require(s->w->timers.count == 0);
+    require(t->allocations.used == 0 && t->by_client.count == 0);
+    for (unsigned i = 0; i < t->n_relays; i++)
+        require(t->relays[i].used == 0);
     for (unsigned i = TS_ALLOCATIONS; i <= TS_CHANNELS; i++)
         require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
-    worker_destroy(s->w);
-    directory_destroy(s->gw.directory);
-    stats_destroy(s->gw.stats);
+    memset(s->nonce_n, 0, sizeof(s->nonce_n));
 }
 
 /* --- the steps
@@ -162,7 +171,8 @@ static void give(struct scene *s, unsigned client, struct bytes b)
     struct addr from = {.family = ADDR_V4, .port = 2000, .ip = {192, 0, 2, 2}};
     uint8_t *copy = malloc(b.n ? b.n : 1);
     require(copy != NULL);
-    memcpy(copy, b.p, b.n);
+    if (b.n)
+        memcpy(copy, b.p, b.n);
     s->now_client = client;
     if (client == 2)
         turn_module.datagram(&s->udp, &from, bytes_of(copy, b.n));
@@ -269,9 +279,7 @@ static void step(struct scene *s)
         step_from_peer(s, client);
         break;
     case 3:
-        s->w->now += (uint64_t)wire_u8(&s->in) * 2500;
-        s->w->wall = (int64_t)(s->w->now / 1000);
-        worker_turn(s->w);
+        pass(s, (uint64_t)wire_u8(&s->in) * 2500);
         break;
     default:
         if (what == 255 && client < 2) {
@@ -291,11 +299,16 @@ static void step(struct scene *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct scene s = {.in = wire_in(bytes_of(data, size))};
+    /* One room for all inputs: making it costs more than they do. */
+    static struct scene s;
     the_scene = &s;
-    scene_open(&s);
+    if (!s.w)
+        scene_open(&s);
+    s.in = wire_in(bytes_of(data, size));
+    open_conn(&s, 0);
+    open_conn(&s, 1);
     for (unsigned steps = 0; wire_left(&s.in) && steps < 200; steps++)
         step(&s);
-    scene_close(&s);
+    scene_clear(&s);
     return 0;
 }
