@@ -176,6 +176,14 @@ static struct registration *registration_create(const struct registration_facts 
     return r;
 }
 
+/* Sealed anew with every registration: the key that sealed the first one may have been rotated away since. */
+static void renew_token(struct phone *ph)
+{
+    char fresh[TOKEN_TEXT_MAX];
+    if (flow_token_seal(ph->room->w, &ph->flow, fresh))
+        memcpy(ph->token, fresh, sizeof(fresh));
+}
+
 /* Takes the place of the older one of that key without a word: a refresh is no news. */
 static void replace(struct phone *ph, struct registration *old)
 {
@@ -199,6 +207,7 @@ static int put(struct pcscf *p, struct phone *ph, const struct registration_fact
     else
         log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
                  F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
+    renew_token(ph);
     r->phone = ph;
     list_push_front(&ph->registrations, &r->link);
     ph->n++;

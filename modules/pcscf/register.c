@@ -226,12 +226,9 @@ static const struct proxy_user register_proxy = {
 
 static bool begin(struct pcscf *p, const struct flow *f, struct registering *g)
 {
-    const struct phone *ph = phone_find(p, f);
-    char fresh[TOKEN_TEXT_MAX];
+    char token[TOKEN_TEXT_MAX];
     *g = (struct registering){.p = p, .flow = *f};
-    if (!ph && !flow_token_seal(p->w, f, fresh))
-        return false;
-    return route_for_core(p, ph ? ph->token : fresh, true, g->path);
+    return flow_token_seal(p->w, f, token) && route_for_core(p, token, true, g->path);
 }
 
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)

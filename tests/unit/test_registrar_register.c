@@ -79,6 +79,40 @@ static void the_binding_has_a_path_with_the_sealed_flow(void **state)
     world_destroy(world);
 }
 
+static void rotate(struct world *world, uint8_t id)
+{
+    const struct token_key now = {.id = id, .key = {id}},
+                           before = {.id = (uint8_t)(id - 1), .key = {(uint8_t)(id - 1)}};
+    for (unsigned i = 0; i < WORLD_WORKERS; i++) {
+        token_box_destroy(world->w[i]->tokens);
+        world->w[i]->tokens = token_box_create(&now, &before);
+    }
+}
+
+/* A flow may live longer than the key that sealed its first token. */
+static void the_path_is_good_after_keys_were_rotated_away(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 1, 1);
+    phone_registers(&a);
+    for (uint8_t id = 20; id < 24; id++) {
+        rotate(world, id);
+        phone_registers(&a);
+    }
+    phone_requests(&a, "MESSAGE", "sip:alice@ims.test", "<sip:alice@ims.test>", "m1", 1, "");
+    phone_drop(&a, "MESSAGE sip:alice@192.168.7.1:5060");
+    phone_requests(&a, "INVITE", "sip:alice@ims.test", "<sip:alice@ims.test>", "c1", 1, "");
+    char *m = phone_expect(&a, "INVITE sip:alice@192.168.7.1:5060");
+    struct sip_nameaddr na;
+    struct flow f;
+    assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Record-Route", 0)), &na));
+    assert_int_equal(flow_token_open(world->w[0], na.uri.user, &f), FLOW_TOKEN_OK);
+    assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Record-Route", 4)), &na));
+    assert_int_equal(flow_token_open(world->w[0], na.uri.user, &f), FLOW_TOKEN_OK);
+    free(m);
+    world_destroy(world);
+}
+
 static void a_wrong_password_is_forbidden_and_counted(void **state)
 {
     struct world *world = world_create();
@@ -357,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_right_answer_with_sha256_registers),
         cmocka_unit_test(the_right_answer_with_md5_registers),
         cmocka_unit_test(the_binding_has_a_path_with_the_sealed_flow),
+        cmocka_unit_test(the_path_is_good_after_keys_were_rotated_away),
         cmocka_unit_test(a_wrong_password_is_forbidden_and_counted),
         cmocka_unit_test(an_unknown_user_is_challenged_and_then_forbidden),
         cmocka_unit_test(a_user_cannot_register_for_another),
