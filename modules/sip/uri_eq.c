@@ -120,20 +120,36 @@ bool sip_uri_param(const struct sip_uri *u, struct bytes name, struct bytes *val
     return find_param(u->params, name, value ? value : &unused);
 }
 
+enum found { FOUND_NOT, FOUND_OTHER, FOUND_SAME };
+
+/* Is it there with that value? Written twice, which RFC 3261 19.1.1 forbids and Kamailio does with ;alias,
+ * one that is the same is enough: a URI has to equal itself. */
+static enum found look_for(struct bytes params, struct bytes name, struct bytes value)
+{
+    enum found found = FOUND_NOT;
+    struct bytes item;
+    while (bytes_split(&params, ';', &item)) {
+        struct bytes n = bytes_first(item, bytes_find_byte(item, '='));
+        if (item.n == 0 || !text_eq(n, name, true))
+            continue;
+        if (text_eq(bytes_skip(item, n.n + 1), value, true))
+            return FOUND_SAME;
+        found = FOUND_OTHER;
+    }
+    return found;
+}
+
 /* Every parameter of a: the same in b, or absent there and of no weight (all: none is). */
 static bool params_within(struct bytes a, struct bytes b, bool all)
 {
     struct bytes item;
     while (bytes_split(&a, ';', &item)) {
-        struct bytes other, name = bytes_first(item, bytes_find_byte(item, '='));
+        struct bytes name = bytes_first(item, bytes_find_byte(item, '='));
         if (item.n == 0)
             continue;
-        if (!find_param(b, name, &other)) {
-            if (all || param_matters(name))
-                return false;
-        } else if (!text_eq(bytes_skip(item, name.n + 1), other, true)) {
+        enum found found = look_for(b, name, bytes_skip(item, name.n + 1));
+        if (found == FOUND_OTHER || (found == FOUND_NOT && (all || param_matters(name))))
             return false;
-        }
     }
     return true;
 }
