@@ -5,30 +5,41 @@
 /* The flow and the second in which this process started: connection slots and generations begin anew with
  * each process, the sealing key does not, so a token from before a restart must not find somebody else's
  * connection. */
-#define FLOW_PLAIN (FLOW_WIRE + 8)
+#define FLOW_PLAIN (FLOW_WIRE + 8 + 8)
 
 static uint64_t stamp(const struct worker *w)
 {
     return (uint64_t)w->gw->started;
 }
 
-bool flow_token_seal(struct worker *w, const struct flow *f, char dst[static TOKEN_TEXT_MAX])
+/* Sealed, so the key need not be secret; the same on every worker and after a restart. */
+uint64_t flow_owner(struct bytes aor)
+{
+    static const struct hash_key key = {0x53616c6c79706f72, 0x74666c6f77546f6b};
+    return bytes_hash(&key, aor);
+}
+
+bool flow_token_seal(struct worker *w, const struct flow *f, struct bytes aor,
+                     char dst[static TOKEN_TEXT_MAX])
 {
     uint8_t plain[FLOW_PLAIN];
     flow_pack(f, plain);
     struct wire_out out = wire_out(plain + FLOW_WIRE, sizeof(plain) - FLOW_WIRE);
     wire_put_u64(&out, stamp(w));
+    wire_put_u64(&out, flow_owner(aor));
     return token_seal_text(w->tokens, TOKEN_FLOW, bytes_of(plain, sizeof(plain)), dst, TOKEN_TEXT_MAX) != 0;
 }
 
-enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow *out)
+enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out)
 {
     uint8_t plain[TOKEN_PLAIN_MAX];
     size_t n = token_open_text(w->tokens, TOKEN_FLOW, text, plain, sizeof(plain));
-    if (n != FLOW_PLAIN || !flow_unpack(bytes_of(plain, FLOW_WIRE), out))
+    if (n != FLOW_PLAIN || !flow_unpack(bytes_of(plain, FLOW_WIRE), &out->flow))
         return FLOW_TOKEN_FOREIGN;
-    struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, 8));
-    return wire_u64(&in) == stamp(w) ? FLOW_TOKEN_OK : FLOW_TOKEN_OLD;
+    struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, FLOW_PLAIN - FLOW_WIRE));
+    uint64_t made = wire_u64(&in);
+    out->owner = wire_u64(&in);
+    return made == stamp(w) ? FLOW_TOKEN_OK : FLOW_TOKEN_OLD;
 }
 
 /* UDP has no connection that could die: there the registration says whether anybody is behind it. */

@@ -32,34 +32,38 @@ static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
 
 /* ---- from a phone ---- */
 
-/* RFC 5626 5.3.2: within a dialog the phone's first Route is the Record-Route that we gave to it, with the
- * token of this very flow. Anything else would make us an open relay into the core. */
-static int check_dialog_route(struct pcscf *p, const struct flow *from, const struct route_top *top)
+/* RFC 5626 5.3.2: within a dialog the phone's first Route is a Record-Route of ours, with the token of this
+ * flow, or of an earlier one of the same user: a phone that has moved to a new connection keeps its calls.
+ * Anything else would make us an open relay into the core. */
+static int check_dialog_route(struct pcscf *p, const struct phone *ph, const struct route_top *top)
 {
-    struct flow named;
+    struct flow_token t;
     if (!top->own || !top->token.n)
         return refuse(p, PCSCF_REFUSED_ROUTE, 403);
-    if (flow_token_open(p->w, top->token, &named) != FLOW_TOKEN_OK || !flow_eq(&named, from))
+    enum flow_token_verdict v = flow_token_open(p->w, top->token, &t);
+    if (v == FLOW_TOKEN_FOREIGN || (!flow_eq(&t.flow, &ph->flow) && !phone_owns(ph, &t)))
         return refuse(p, PCSCF_REFUSED_TOKEN, 403);
     return 0;
 }
 
-static int in_dialog(struct pcscf *p, const struct route_top *top, struct passage *g)
+static int in_dialog(struct pcscf *p, const struct phone *ph, const struct route_top *top, struct passage *g)
 {
     g->pop = top->own;
     if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
         g->to = sip_hop_local(&pcscf_entity);
-    return check_dialog_route(p, &g->flow, top);
+    return check_dialog_route(p, ph, top);
 }
 
 /* TS 24.229 5.2.6.3: whatever Routes the phone has put in, the Service-Route of its registration is what
  * counts. */
-static int outside_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
-                          struct passage *g)
+static int outside_dialog(const struct registration *r, const struct sip_msg *rq, struct passage *g)
 {
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
-    return wants_record_route(rq) && !record_route(g->p, g, ph->token) ? 500 : 0;
+    if (!wants_record_route(rq))
+        return 0;
+    char token[TOKEN_TEXT_MAX];
+    return flow_token_seal(g->p->w, &g->flow, r->aor, token) && record_route(g->p, g, token) ? 0 : 500;
 }
 
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
@@ -75,7 +79,7 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     if (!r)
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
     g->to = core_link_hop(p);
-    int status = g->initial ? outside_dialog(ph, r, rq, g) : in_dialog(p, &top, g);
+    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(p, ph, &top, g);
     if (status)
         return status;
     return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
@@ -85,7 +89,8 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
 
 static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
 {
-    switch (flow_token_open(p->w, token, &g->flow)) {
+    struct flow_token t;
+    switch (flow_token_open(p->w, token, &t)) {
     case FLOW_TOKEN_FOREIGN:
         return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
     case FLOW_TOKEN_OLD:
@@ -93,6 +98,7 @@ static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
     case FLOW_TOKEN_OK:
         break;
     }
+    g->flow = t.flow;
     return flow_reaches(p, &g->flow) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
 }
 

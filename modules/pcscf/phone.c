@@ -81,10 +81,6 @@ static struct phone *phone_create(struct pcscf *p, const struct flow *f)
     ph->room = p;
     ph->flow = *f;
     list_init(&ph->registrations);
-    if (!flow_token_seal(p->w, f, ph->token)) {
-        free(ph);
-        return NULL;
-    }
     map_insert(&p->phones, &ph->node, flow_hash(p, f));
     return ph;
 }
@@ -176,14 +172,6 @@ static struct registration *registration_create(const struct registration_facts 
     return r;
 }
 
-/* Sealed anew with every registration: the key that sealed the first one may have been rotated away since. */
-static void renew_token(struct phone *ph)
-{
-    char fresh[TOKEN_TEXT_MAX];
-    if (flow_token_seal(ph->room->w, &ph->flow, fresh))
-        memcpy(ph->token, fresh, sizeof(fresh));
-}
-
 /* Takes the place of the older one of that key without a word: a refresh is no news. */
 static void replace(struct phone *ph, struct registration *old)
 {
@@ -207,7 +195,6 @@ static int put(struct pcscf *p, struct phone *ph, const struct registration_fact
     else
         log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
                  F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
-    renew_token(ph);
     r->phone = ph;
     list_push_front(&ph->registrations, &r->link);
     ph->n++;
@@ -290,6 +277,15 @@ void phones_clear(struct pcscf *p)
 }
 
 /* ---- identities ---- */
+
+bool phone_owns(const struct phone *ph, const struct flow_token *t)
+{
+    list_each (it, &ph->registrations) {
+        if (flow_owner(container_of(it, struct registration, link)->aor) == t->owner)
+            return true;
+    }
+    return false;
+}
 
 static bool same_user(struct bytes aor, const struct sip_uri *uri)
 {

@@ -16,7 +16,6 @@ struct phone {
     struct list registrations; /* newest first */
     unsigned n;
     bool outbound; /* was told a Flow-Timer */
-    char token[TOKEN_TEXT_MAX];
 };
 
 struct registration {
@@ -55,13 +54,22 @@ bool registration_has_identity(const struct registration *r, const struct sip_ur
 /* The default public identity, without <>: the first of P-Associated-URI (TS 24.229 5.2.6.3). */
 struct bytes registration_default_identity(const struct registration *r);
 
-/* The sealed name of a flow (RFC 5626 5.2), NUL-terminated. False: no room or no cipher. */
-bool flow_token_seal(struct worker *w, const struct flow *f, char dst[static TOKEN_TEXT_MAX]);
+/* The sealed name of a flow (RFC 5626 5.2), and whose it was: the address of record that it was made for. */
+struct flow_token {
+    struct flow flow;
+    uint64_t owner; /* flow_owner() of the address of record */
+};
+uint64_t flow_owner(struct bytes aor);
+/* NUL-terminated text. False: no room or no cipher. */
+bool flow_token_seal(struct worker *w, const struct flow *f, struct bytes aor,
+                     char dst[static TOKEN_TEXT_MAX]);
 enum flow_token_verdict {
     FLOW_TOKEN_OK,
     FLOW_TOKEN_OLD,    /* ours, from before a restart: the flow is gone */
     FLOW_TOKEN_FOREIGN /* forged, cut, or of another key */
 };
-enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow *out);
+enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out);
+/* Is somebody registered on that phone whom the token was made for? */
+bool phone_owns(const struct phone *ph, const struct flow_token *t);
 /* Can a request be sent to that phone now? Only for flows of this worker. */
 bool flow_reaches(const struct pcscf *p, const struct flow *f);

@@ -224,16 +224,16 @@ static const struct proxy_user register_proxy = {
     .edit_response = edit_response,
 };
 
-static bool begin(struct pcscf *p, const struct flow *f, struct registering *g)
+static bool begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
 {
-    char token[TOKEN_TEXT_MAX];
+    char token[TOKEN_TEXT_MAX], aor[SIP_AOR_MAX];
     *g = (struct registering){.p = p, .flow = *f};
-    return flow_token_seal(p->w, f, token) && route_for_core(p, token, true, g->path);
+    size_t n = sip_aor(&rq->to.uri, aor, sizeof(aor));
+    return flow_token_seal(p->w, f, bytes_of(aor, n), token) && route_for_core(p, token, true, g->path);
 }
 
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
 {
-    (void)rq;
     pcscf_count(p, PCSCF_REQUESTS_PHONE);
     struct registering g;
     struct sip_hop core = core_link_hop(p);
@@ -242,7 +242,7 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
         server_txn_refuse(st, 503);
         return;
     }
-    if (!begin(p, &server_txn_from(st)->flow, &g)) {
+    if (!begin(p, &server_txn_from(st)->flow, rq, &g)) {
         server_txn_refuse(st, 500);
         return;
     }

@@ -105,15 +105,15 @@ static struct bytes user_of(struct bytes line)
 uint16_t route_sort(struct worker *w, struct bytes msg)
 {
     struct bytes line;
-    struct flow f;
+    struct flow_token t;
     while (next_line(&msg, &line) && line.n) {
         if (!bytes_istarts(line, BYTES("Route")))
             continue;
         struct bytes after = bytes_trim(bytes_skip(line, 5));
         if (!after.n || after.p[0] != ':')
             continue;
-        if (flow_token_open(w, user_of(after), &f) == FLOW_TOKEN_OK)
-            return f.conn.worker;
+        if (flow_token_open(w, user_of(after), &t) == FLOW_TOKEN_OK)
+            return t.flow.conn.worker;
         return w->id;
     }
     return w->id;

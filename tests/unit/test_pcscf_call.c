@@ -351,6 +351,32 @@ static void a_dialog_route_of_another_flow_is_forbidden(void **state)
     world_destroy(p.world);
 }
 
+static void a_phone_that_moved_to_a_new_flow_can_hang_up(void **state)
+{
+    struct pair p = two_phones(1);
+    alice_calls(&p, "c1");
+    char *invite = phone_expect(&p.b, "INVITE");
+    phone_answers(&p.b, invite, "200 OK");
+    char *ok = phone_expect(&p.a, "SIP/2.0 200");
+    char routes[8192];
+    snprintf(routes, sizeof(routes), "%s", headers_as(ok, "Record-Route", "Route", true));
+    pcscf_flow_closed(pcscf_of(p.world->w[0]), &p.a.flow);
+    struct fake_phone moved = phone_at(p.world, "alice", "secret-a", 1, 9);
+    phone_requests(&moved, "BYE", "sip:bob@192.168.7.2:5060", "<sip:bob@ims.test>;tag=bob-ua", "c1", 2,
+                   routes);
+    phone_drop(&moved, "SIP/2.0 403"); /* not before it has registered */
+    phone_registers(&moved);
+    phone_requests(&moved, "BYE", "sip:bob@192.168.7.2:5060", "<sip:bob@ims.test>;tag=bob-ua", "c1", 3,
+                   routes);
+    char *bye = phone_expect(&p.b, "BYE sip:bob@192.168.7.2:5060");
+    phone_answers(&p.b, bye, "200 OK");
+    phone_drop(&moved, "SIP/2.0 200");
+    free(bye);
+    free(ok);
+    free(invite);
+    world_destroy(p.world);
+}
+
 static void max_forwards_0_is_refused(void **state)
 {
     struct pair p = two_phones(0);
@@ -437,6 +463,7 @@ int main(void)
         cmocka_unit_test(privacy_id_hides_the_asserted_identity),
         cmocka_unit_test(the_phones_own_route_gives_way_to_the_service_route),
         cmocka_unit_test(a_dialog_route_of_another_flow_is_forbidden),
+        cmocka_unit_test(a_phone_that_moved_to_a_new_flow_can_hang_up),
         cmocka_unit_test(max_forwards_0_is_refused),
         cmocka_unit_test(a_proxy_requirement_that_we_do_not_know_gets_420),
         cmocka_unit_test(a_broken_message_is_answered),

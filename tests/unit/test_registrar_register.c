@@ -72,9 +72,9 @@ static void the_binding_has_a_path_with_the_sealed_flow(void **state)
     assert_true(sip_nameaddr_parse(s.items[0]->path, &path));
     assert_true(sip_uri_param(&path.uri, BYTES("lr"), NULL));
     assert_true(sip_uri_param(&path.uri, BYTES("ob"), NULL)); /* RFC 5626 5.1 */
-    struct flow named;
+    struct flow_token named;
     assert_int_equal(flow_token_open(world->w[0], path.uri.user, &named), FLOW_TOKEN_OK);
-    assert_true(flow_eq(&named, &a.flow));
+    assert_true(flow_eq(&named.flow, &a.flow));
     binding_set_fini(&s);
     world_destroy(world);
 }
@@ -104,7 +104,7 @@ static void the_path_is_good_after_keys_were_rotated_away(void **state)
     phone_requests(&a, "INVITE", "sip:alice@ims.test", "<sip:alice@ims.test>", "c1", 1, "");
     char *m = phone_expect(&a, "INVITE sip:alice@192.168.7.1:5060");
     struct sip_nameaddr na;
-    struct flow f;
+    struct flow_token f;
     assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Record-Route", 0)), &na));
     assert_int_equal(flow_token_open(world->w[0], na.uri.user, &f), FLOW_TOKEN_OK);
     assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Record-Route", 4)), &na));
