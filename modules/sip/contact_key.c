@@ -2,10 +2,11 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* RFC 3261 19.1.4: these parameters make two URIs different when only one has them; maddr and the like are told apart
- * even if absent in one. Other parameters count only when both have them, so they stay out of the key. */
+/* RFC 3261 19.1.4: these parameters make two URIs different when only one has them; maddr and the like are
+ * told apart even if absent in one. Other parameters count only when both have them, so they stay out of the
+ * key. */
 static const struct bytes telling[] = {
-    {(const uint8_t *)"user", 4},      {(const uint8_t *)"ttl", 3},    {(const uint8_t *)"method", 6},
+    {(const uint8_t *)"user", 4},      {(const uint8_t *)"ttl", 3},   {(const uint8_t *)"method", 6},
     {(const uint8_t *)"transport", 9}, {(const uint8_t *)"maddr", 5},
 };
 

@@ -8,4 +8,7 @@ int sip_home_set(struct worker *w, const struct sip_entity *home)
     return worker_set_room(w, &room_key, (void *)(uintptr_t)home);
 }
 
-const struct sip_entity *sip_home(const struct worker *w) { return worker_room(w, &room_key); }
+const struct sip_entity *sip_home(const struct worker *w)
+{
+    return worker_room(w, &room_key);
+}
