@@ -67,7 +67,7 @@ static const char *const soft[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE channel ("
     "  allocation BLOB NOT NULL REFERENCES allocation(id) ON DELETE CASCADE,"
-    "  number INTEGER NOT NULL CHECK (number BETWEEN 16384 AND 20479)," /* 0x4000..0x4FFF */
+    "  number INTEGER NOT NULL CHECK (number BETWEEN 16384 AND 32766)," /* 0x4000..0x7FFE */
     "  peer TEXT NOT NULL,"
     "  expires INTEGER NOT NULL,"
     "  PRIMARY KEY (allocation, number)"

@@ -4,6 +4,11 @@
 
 static const struct frame bad = {.kind = FRAME_BAD};
 
+static bool is_channel(uint8_t first)
+{
+    return (first & 0xC0) == 0x40;
+}
+
 static struct frame more(size_t need)
 {
     return (struct frame){.kind = FRAME_MORE, .size = need};
@@ -34,12 +39,11 @@ struct frame frame_of_stream(struct bytes in)
 {
     if (in.n < 1)
         return more(CHANNEL_HEADER);
-    bool channel = in.p[0] >= 0x40 && in.p[0] <= 0x4F;
-    if (!channel && in.p[0] >= 0x40)
+    if (in.p[0] & 0x80)
         return bad;
     if (in.n < CHANNEL_HEADER)
         return more(CHANNEL_HEADER);
-    if (channel)
+    if (is_channel(in.p[0]))
         return channel_frame(in, frame_pad(CHANNEL_HEADER + load_u16(in.p + 2)));
     return stun_frame(in);
 }
@@ -51,7 +55,7 @@ struct frame frame_of_datagram(struct bytes in)
     struct frame f = bad;
     if (in.p[0] < 0x40)
         f = stun_frame(in);
-    else if (in.p[0] >= 0x40 && in.p[0] <= 0x4F)
+    else if (is_channel(in.p[0]))
         f = channel_frame(in, CHANNEL_HEADER + (size_t)load_u16(in.p + 2));
     if (f.kind == FRAME_MORE || (f.kind == FRAME_STUN && f.size != in.n))
         return bad;

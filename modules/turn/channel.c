@@ -124,7 +124,7 @@ void handle_channel_bind(struct request *rq)
     unsigned error = 400;
     if (stun_find_u32(&rq->message, STUN_A_CHANNEL_NUMBER, &field) &&
         stun_find_xor(&rq->message, STUN_A_XOR_PEER_ADDRESS, &peer) &&
-        channel_is_valid((uint16_t)(field >> 16))) {
+        channel_is_valid((uint16_t)(field >> 16), rq->turn->config->old_channels)) {
         uint16_t number = (uint16_t)(field >> 16);
         /* Numbers and peers of channels that have just expired are free again. */
         channel_sweep(rq->allocation, rq->turn->w->now);

@@ -78,6 +78,13 @@ static const struct setting items[] = {
      .max = 4096,
      .help = "channels at most in one allocation",
      .reload = RELOAD_LIVE},
+    {.key = "old_channels",
+     .type = SETTING_BOOL,
+     .offset = AT(old_channels),
+     .preset = "yes",
+     .help =
+         "also take the channel numbers 0x5000 to 0x7FFE that RFC 5766 allowed; no: 400, as RFC 8656 says",
+     .reload = RELOAD_LIVE},
     {.key = "user_allocations",
      .type = SETTING_INT,
      .offset = AT(user_allocations),

@@ -30,6 +30,7 @@ struct turn_config {
     int64_t max_lifetime;
     int64_t max_permissions;
     int64_t max_channels;
+    bool old_channels;
     int64_t user_allocations;
     int64_t total_allocations;
     struct cidr_set deny_peers;

@@ -169,7 +169,7 @@ int turn_client_permit(struct turn_client *t, const struct addr *peer)
 
 int turn_client_bind(struct turn_client *t, const struct addr *peer, uint16_t channel)
 {
-    if (!channel_is_valid(channel))
+    if (!channel_is_valid(channel, false))
         return -EINVAL;
     return turn_request_start(
         t, &(struct turn_ask){.method = STUN_CHANNEL_BIND, .peer = *peer, .channel = channel});

@@ -82,12 +82,11 @@ static void first_byte_decides(void **state)
         stun(mem, 0);
         mem[0] = (uint8_t)first;
         struct frame f = frame_of_stream(bytes_of(mem, STUN_HEADER));
-        enum frame_kind want = first < 64                   ? FRAME_STUN
-                               : first >= 64 && first <= 79 ? FRAME_CHANNEL
-                                                            : FRAME_BAD;
+        enum frame_kind want = first < 64 ? FRAME_STUN : first < 128 ? FRAME_CHANNEL : FRAME_BAD;
         assert_int_equal(f.kind, want);
         assert_int_equal(stream(mem, 1).kind, want == FRAME_BAD ? FRAME_BAD : FRAME_MORE);
-        assert_int_equal(channel_is_valid((uint16_t)(first << 8)), want == FRAME_CHANNEL);
+        assert_int_equal(channel_is_valid((uint16_t)(first << 8), true), want == FRAME_CHANNEL);
+        assert_int_equal(channel_is_valid((uint16_t)(first << 8), false), first >= 64 && first <= 79);
     }
 }
 

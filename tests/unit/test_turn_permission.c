@@ -143,15 +143,26 @@ static void rebinding_refreshes(void **state)
     assert_int_equal(bench_count(b, TS_CHANNELS), 1);
 }
 
-/* 12.2: 0x4000 to 0x4FFF. */
+/* 12.2: 0x4000 to 0x4FFF; by setting also what RFC 5766 11 had, to 0x7FFE. */
 static void channel_numbers(void **state)
 {
     static const uint16_t bad[] = {0, 0x3FFF, 0x5000, 0x7FFF, 0xFFFF};
     struct bench *b = *state;
+    bench_reload(b, LOOPBACK_SETTINGS "old_channels = no\n");
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(bench_bind(b, bad[i], &peer_a), 400);
     assert_int_equal(bench_bind(b, 0x4000, &peer_a), 0);
     assert_int_equal(bench_bind(b, 0x4FFF, &peer_b), 0);
+}
+
+static void channel_numbers_of_rfc_5766(void **state)
+{
+    static const uint16_t bad[] = {0, 0x3FFF, 0x7FFF, 0x8000, 0xFFFF};
+    struct bench *b = *state;
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(bench_bind(b, bad[i], &peer_a), 400);
+    assert_int_equal(bench_bind(b, 0x5000, &peer_a), 0);
+    assert_int_equal(bench_bind(b, 0x7FFE, &peer_b), 0);
 }
 
 static void channel_bind_needs_both_attributes(void **state)
@@ -265,6 +276,7 @@ int main(void)
         T(channel_lives_600_seconds),
         T(rebinding_refreshes),
         T(channel_numbers),
+        T(channel_numbers_of_rfc_5766),
         T(channel_bind_needs_both_attributes),
         T(channel_and_peer_are_bound_once),
         T(channels_are_bounded),

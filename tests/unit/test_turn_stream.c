@@ -48,7 +48,7 @@ static void half_a_frame_behind_whole_ones(void **state)
 static void garbage_closes(void **state)
 {
     struct bench *b = *state;
-    turn_module.data(&b->conn, BYTES("POST / HTTP/1.1\r\n\r\n"));
+    turn_module.data(&b->conn, BYTES("\x80 is RTP, not TURN"));
     assert_true(b->closed);
     assert_int_equal(b->why, CLOSE_PROTOCOL);
     assert_int_equal(bench_count(b, TS_DROP_MALFORMED), 1);
@@ -96,7 +96,7 @@ static void garbage_datagrams_are_dropped(void **state)
     bench_give(b, BYTES(""));
     bench_give(b, BYTES("x"));
     bench_give(b, BYTES("\x80\x00\x00\x00garbage"));
-    bench_give(b, BYTES("\x50\x00\x00\x00"));
+    bench_give(b, BYTES("\xC0\x00\x00\x00"));
     bench_give(b, BYTES("\x40\x00\x00\x05xxxx"));
     assert_true(bench_silent(b));
     assert_int_equal(bench_count(b, TS_DROP_MALFORMED), 5);
