@@ -4,6 +4,7 @@
 #include "modules/turn/lifetime.h"
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PROTOCOL_UDP 17u
 
@@ -34,16 +35,34 @@ static unsigned judge_family(const struct request *rq, uint8_t *family)
     return 0;
 }
 
+/* Steps 5 and 8. */
+static unsigned judge_ports(const struct request *rq, struct relay_wish *wish)
+{
+    const struct stun_message *m = &rq->message;
+    struct bytes flags = BYTES_NONE;
+    bool additional = stun_has(m, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
+    wish->even = stun_find(m, STUN_A_EVEN_PORT, &flags);
+    if (wish->even && flags.n != 1)
+        return 400;
+    wish->reserve = wish->even && flags.p[0] & 0x80;
+    if (wish->reserve && additional)
+        return 400;
+    bool token = stun_has(m, STUN_A_RESERVATION_TOKEN);
+    return token && (wish->even || additional || stun_has(m, STUN_A_REQUESTED_ADDRESS_FAMILY)) ? 400 : 0;
+}
+
 static unsigned judge(struct request *rq, struct allocation_wish *wish)
 {
     uint8_t family;
     unsigned error;
     if (rq->allocation)
         return 437;
-    if ((error = judge_transport(rq)) || (error = judge_family(rq, &family)))
+    if ((error = judge_transport(rq)) || (error = judge_ports(rq, &wish->relay)) ||
+        (error = judge_family(rq, &family)))
         return error;
-    wish->address = ports_address(rq->turn, family);
-    if (!wish->address)
+    wish->relay.address = ports_address(rq->turn, family);
+    /* A reserved port has its own address (step 5: the family is not asked for). */
+    if (!wish->relay.address && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN))
         return 440;
     if (!lifetime_wanted(rq->turn->config, &rq->message, &wish->lifetime))
         return 400;
@@ -71,6 +90,8 @@ static void answer(struct request *rq, const struct allocation *al)
     stun_put_xor(&a.w, STUN_A_XOR_RELAYED_ADDRESS, &al->relay.relayed);
     stun_put_u32(&a.w, STUN_A_LIFETIME, (uint32_t)allocation_seconds_left(al));
     stun_put_xor(&a.w, STUN_A_XOR_MAPPED_ADDRESS, &rq->client.addr);
+    if (al->has_token)
+        stun_put(&a.w, STUN_A_RESERVATION_TOKEN, bytes_of(al->token, sizeof(al->token)));
     if (stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY))
         put_address_error(&a.w, 440);
     answer_send(rq, &a);
@@ -85,6 +106,36 @@ static bool is_retransmission(const struct request *rq)
            bytes_eq(rq->name, allocation_name(rq->allocation));
 }
 
+/* The port that the token stands for, on the address that it is bound to. */
+static bool claim(struct request *rq, struct allocation_wish *wish, struct reserved *what)
+{
+    struct turn *t = rq->turn;
+    struct bytes token;
+    if (!stun_find(&rq->message, STUN_A_RESERVATION_TOKEN, &token))
+        return true;
+    if (!reservation_claim(t, token, rq->name, what))
+        return false;
+    wish->relay.reserved = what;
+    wish->relay.address = NULL;
+    for (unsigned i = 0; i < t->n_relays; i++)
+        if (addr_ip_eq(&t->relays[i].bind, &what->bind))
+            wish->relay.address = &t->relays[i];
+    if (!wish->relay.address)
+        close(what->fd);
+    return wish->relay.address != NULL;
+}
+
+static unsigned create(struct request *rq, struct allocation_wish *wish, struct allocation **al)
+{
+    struct reserved what;
+    if (!claim(rq, wish, &what))
+        return 508;
+    int rc = allocation_create(rq->turn, wish, al);
+    if (rc < 0 && wish->relay.reserved)
+        close(what.fd);
+    return rc == 0 ? 0 : rc == -EDQUOT ? 486 : 508;
+}
+
 void handle_allocate(struct request *rq)
 {
     struct allocation_wish wish = {.client = rq->client, .name = rq->name, .made_by = rq->message.id};
@@ -94,10 +145,8 @@ void handle_allocate(struct request *rq)
         return;
     }
     unsigned error = judge(rq, &wish);
-    if (!error) {
-        int rc = allocation_create(rq->turn, &wish, &al);
-        error = rc == 0 ? 0 : rc == -EDQUOT ? 486 : 508;
-    }
+    if (!error)
+        error = create(rq, &wish, &al);
     if (error)
         turn_refuse(rq, error);
     else

@@ -5,6 +5,7 @@
 #include "mux/conn.h"
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static void client_begin(struct allocation *a)
 {
@@ -70,14 +71,37 @@ static void fill(struct allocation *a, struct turn *t, const struct allocation_w
     memcpy(a->name, wish->name.p, wish->name.n);
 }
 
-/* The socket last: it is the only thing here that can fail for want of a port. */
+/* The port above goes into reserve, or the whole request fails (RFC 8656 7.2 step 8). */
+static int reserve_next(struct allocation *a, int next)
+{
+    struct reserved what = {
+        .fd = next, .port = (uint16_t)(a->relay.port + 1), .bind = a->relay.address->bind};
+    int rc = reservation_make(a->turn, &what, allocation_name(a), a->token);
+    if (rc < 0)
+        close(next);
+    a->has_token = rc == 0;
+    return rc;
+}
+
+static int open_relay(struct allocation *a, const struct relay_wish *wish)
+{
+    int next = -1;
+    int rc = relay_udp_open(&a->relay, a, wish, &next);
+    if (rc < 0 || !wish->reserve)
+        return rc;
+    rc = reserve_next(a, next);
+    if (rc < 0)
+        relay_udp_close(&a->relay, a->turn);
+    return rc;
+}
+
 static int build(struct turn *t, const struct allocation_wish *wish, struct allocation **out)
 {
     struct allocation *a = slots_take(&t->allocations);
     if (!a)
         return -ENOSPC;
     fill(a, t, wish);
-    int rc = relay_udp_open(&a->relay, a, wish->address);
+    int rc = open_relay(a, &wish->relay);
     if (rc < 0) {
         slots_give(&t->allocations, a);
         return rc;

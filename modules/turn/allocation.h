@@ -9,6 +9,7 @@
 #include "appliance/core/directory.h"
 #include "modules/turn/client.h"
 #include "modules/turn/relay_udp.h"
+#include "modules/turn/reservation.h"
 #include "modules/turn/turn.h"
 
 #define PERMISSION_MS  (300 * 1000u) /* RFC 8656 9: MUST be 300 seconds */
@@ -52,6 +53,8 @@ struct allocation {
     unsigned n_permissions, n_channels;
     uint64_t packets[2], bytes[2]; /* to the peer, to the client */
     uint8_t id[ALLOCATION_ID];     /* random, the key in the store */
+    bool has_token;
+    uint8_t token[RESERVATION_TOKEN]; /* of the port above, reserved with this one */
     uint8_t
         made_by[TRANSACTION_ID]; /* the request that made it (RFC 8656 7.2, the note on retransmissions) */
     uint8_t name_n;
@@ -63,7 +66,7 @@ enum allocation_end { ALLOCATION_DELETED, ALLOCATION_EXPIRED, ALLOCATION_CLIENT_
 struct allocation_wish {
     struct client client;
     struct bytes name;
-    struct relay_address *address;
+    struct relay_wish relay;
     const uint8_t *made_by;
     uint64_t lifetime; /* ms */
 };

@@ -10,6 +10,8 @@
 
 /* Ports that somebody else on this machine has are found out by trying; this many in a row is "none free". */
 #define FOREIGN_MAX 256u
+/* And this many even ports whose neighbour is not free is "no pair". */
+#define PAIRS_MAX 64u
 
 bool relay_address_parse(struct bytes text, struct relay_address *out)
 {
@@ -83,17 +85,45 @@ static int read_addresses(struct turn *t)
     return 0;
 }
 
-/* This worker's share: the ports p of the range with p % workers == id. */
+static bool is_taken(const struct relay_address *ra, unsigned i)
+{
+    return ra->taken[i / 8] >> i % 8 & 1;
+}
+
+static void mark(struct relay_address *ra, unsigned i, bool taken)
+{
+    uint8_t bit = (uint8_t)(1u << i % 8);
+    ra->taken[i / 8] = (uint8_t)(taken ? ra->taken[i / 8] | bit : ra->taken[i / 8] & ~bit);
+    ra->used += taken ? 1u : -1u;
+}
+
+/* Ports are numbered by pairs of this worker: 2k and 2k + 1 are the two ports of its k-th pair. */
+static unsigned port_of(const struct relay_address *ra, unsigned i)
+{
+    return 2 * (ra->first_pair + i / 2 * ra->workers) + i % 2;
+}
+
+static unsigned index_of(const struct relay_address *ra, unsigned port)
+{
+    return 2 * ((port / 2 - ra->first_pair) / ra->workers) + port % 2;
+}
+
 static int share_ports(const struct turn *t, struct relay_address *ra)
 {
     unsigned workers = t->w->gw->n_workers ? t->w->gw->n_workers : 1;
-    unsigned first = t->relay_ports.first, last = t->relay_ports.last;
+    unsigned first = t->relay_ports.first / 2u, last = t->relay_ports.last / 2u;
     unsigned ahead = (t->w->id % workers + workers - first % workers) % workers;
-    ra->first = (uint16_t)(first + ahead);
-    ra->step = (uint16_t)workers;
-    ra->count = first + ahead > last ? 0 : (last - first - ahead) / workers + 1;
+    ra->workers = workers;
+    ra->first_pair = first + ahead;
+    ra->count = first + ahead > last ? 0 : 2 * ((last - first - ahead) / workers + 1);
     ra->taken = calloc(ra->count / 8 + 1, 1);
-    return ra->taken ? 0 : -ENOMEM;
+    if (!ra->taken)
+        return -ENOMEM;
+    /* The range may begin or end in the middle of a pair. */
+    for (unsigned i = 0; i < ra->count; i++)
+        if (port_of(ra, i) < t->relay_ports.first || port_of(ra, i) > t->relay_ports.last)
+            mark(ra, i, true);
+    return 0;
 }
 
 int ports_init(struct turn *t)
@@ -143,40 +173,52 @@ static int open_bound(const struct relay_address *ra, uint16_t port)
     return fd;
 }
 
-static bool is_taken(const struct relay_address *ra, unsigned i)
+static unsigned common_divisor(unsigned a, unsigned b)
 {
-    return ra->taken[i / 8] >> i % 8 & 1;
+    while (b) {
+        unsigned rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
 }
 
-static void mark(struct relay_address *ra, unsigned i, bool taken)
-{
-    uint8_t bit = (uint8_t)(1u << i % 8);
-    ra->taken[i / 8] = (uint8_t)(taken ? ra->taken[i / 8] | bit : ra->taken[i / 8] & ~bit);
-    ra->used += taken ? 1u : -1u;
-}
-
-/* From a random port on to the first that is free: random enough that it cannot be guessed, and sure to end.
- */
-int ports_open(struct relay_address *ra, uint16_t *port)
+/* From a random port in random steps that meet every port once: cannot be guessed, does not walk through a
+ * stranger's neighbourhood, and is sure to end. */
+int ports_open(struct relay_address *ra, bool even, uint16_t *port)
 {
     if (ra->used >= ra->count)
         return -ENOSPC;
-    unsigned at = random_below(ra->count), foreign = 0;
-    for (unsigned tried = 0; tried < ra->count && foreign < FOREIGN_MAX; tried++, at = (at + 1) % ra->count) {
-        if (is_taken(ra, at))
+    unsigned at = random_below(ra->count), step = 1 + random_below(ra->count), foreign = 0;
+    while (common_divisor(step, ra->count) != 1)
+        step++;
+    for (unsigned tried = 0; tried < ra->count && foreign < FOREIGN_MAX;
+         tried++, at = (at + step) % ra->count) {
+        if (is_taken(ra, at) || (even && at % 2))
             continue;
-        uint16_t p = (uint16_t)(ra->first + at * ra->step);
-        int fd = open_bound(ra, p);
+        *port = (uint16_t)port_of(ra, at);
+        int fd = open_bound(ra, *port);
         if (fd >= 0) {
             mark(ra, at, true);
-            *port = p;
             return fd;
         }
         if (fd != -EADDRINUSE && fd != -EACCES)
             return fd;
         foreign++;
-        /* A neighbourhood of strangers: jump. */
-        at = random_below(ra->count);
+    }
+    return -ENOSPC;
+}
+
+int ports_open_pair(struct relay_address *ra, uint16_t *port, int *next)
+{
+    for (unsigned tried = 0; tried < PAIRS_MAX; tried++) {
+        int fd = ports_open(ra, true, port);
+        if (fd < 0)
+            return fd;
+        *next = is_taken(ra, index_of(ra, *port + 1u)) ? -EADDRINUSE : open_bound(ra, (uint16_t)(*port + 1u));
+        if (*next >= 0)
+            return fd;
+        ports_close(ra, fd, *port);
     }
     return -ENOSPC;
 }
@@ -184,7 +226,7 @@ int ports_open(struct relay_address *ra, uint16_t *port)
 void ports_close(struct relay_address *ra, int fd, uint16_t port)
 {
     close(fd);
-    mark(ra, (unsigned)(port - ra->first) / ra->step, false);
+    mark(ra, index_of(ra, port), false);
 }
 
 struct wire_addr ports_to_wire(const struct turn *t, const struct addr *peer)

@@ -1,9 +1,10 @@
 /* ports: the addresses that relays live on, and which of their ports are in use.
  *
- * Floor 3, part of the worker's turn room. Workers do not collide: a port belongs to the worker whose number
- * is port % n_workers. Within these a port is drawn at random (RFC 8656 7.2, RFC 6056; CVE-2025-69217 was a
- * guessable one), and a bitmap says which are ours already, so that a full range is noticed without asking
- * the kernel. */
+ * Floor 3, part of the worker's turn room. Workers do not collide: a pair of ports, an even one and the next,
+ * is of the worker whose number is port / 2 % n_workers. Within these a port is drawn at random (RFC
+ * 8656 7.2, RFC 6056; CVE-2025-69217 was a guessable one), and a bitmap says which are ours already, so that
+ * a full range is noticed without asking the kernel. A reserved port is not in the bitmap: its socket keeps
+ * it, on whatever worker. */
 #pragma once
 #include "appliance/base/addr.h"
 #include "appliance/core/config.h"
@@ -16,7 +17,7 @@ struct relay_address {
     struct addr bind;       /* where the sockets are; port 0 */
     struct addr advertised; /* what clients and peers are told: the same, or the address that NAT gives us */
     bool translated;        /* the two differ */
-    uint16_t first, step;   /* ports first, first + step, ... */
+    unsigned workers, first_pair; /* pairs first_pair, first_pair + workers, ... are this worker's */
     unsigned count, used;
     uint8_t *taken; /* a bit per port */
 };
@@ -30,9 +31,11 @@ void ports_fini(struct turn *t);
 
 /* The address for relays of that family, NULL when there is none (440). */
 struct relay_address *ports_address(struct turn *t, uint8_t family);
-/* A bound, non-blocking socket on a random free port; *port is it. The descriptor, or -ENOSPC when no port of
- * ours is free (508), or -errno. */
-int ports_open(struct relay_address *ra, uint16_t *port);
+/* A bound, non-blocking socket on a random free port, an even one if so asked (EVEN-PORT); *port is it. The
+ * descriptor, or -ENOSPC when no such port of ours is free (508), or -errno. */
+int ports_open(struct relay_address *ra, bool even, uint16_t *port);
+/* The same for an even port and, in *next, a socket on the one above it, which the bitmap does not know. */
+int ports_open_pair(struct relay_address *ra, uint16_t *port, int *next);
 void ports_close(struct relay_address *ra, int fd, uint16_t port);
 
 /* Where a datagram for that peer really goes: a relay of ours behind its advertised address is reached on the

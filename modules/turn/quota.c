@@ -3,6 +3,7 @@
 #include "appliance/base/map.h"
 #include "appliance/base/random.h"
 #include "appliance/core/worker.h"
+#include "modules/turn/reservation.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ struct quota {
     uint64_t held;
     struct hash_key key;
     struct map holders;
+    struct reservations reservations;
 };
 
 static struct quota *quota_create(void)
@@ -32,6 +34,8 @@ static struct quota *quota_create(void)
         return NULL;
     }
     pthread_mutex_init(&q->lock, NULL);
+    pthread_mutex_init(&q->reservations.lock, NULL);
+    list_init(&q->reservations.held);
     q->key = random_hash_key();
     return q;
 }
@@ -47,6 +51,7 @@ static void quota_destroy(struct quota *q)
     map_walk(&q->holders, free_holder, &q->holders);
     map_fini(&q->holders);
     pthread_mutex_destroy(&q->lock);
+    pthread_mutex_destroy(&q->reservations.lock);
     free(q);
 }
 
@@ -73,6 +78,11 @@ void quota_part(struct gateway *gw)
         return;
     atomic_store(&gw->quota, NULL);
     quota_destroy(q);
+}
+
+struct reservations *quota_reservations(struct quota *q)
+{
+    return &q->reservations;
 }
 
 static struct holder *find(struct quota *q, struct bytes user)

@@ -8,6 +8,7 @@
 
 struct gateway;
 struct quota;
+struct reservations;
 
 /* The gateway's quota: the first to join makes it (NULL: out of memory), the last to part frees it. */
 struct quota *quota_join(struct gateway *gw);
@@ -16,3 +17,6 @@ void quota_part(struct gateway *gw);
 /* 0; -EDQUOT: that user holds per_user already; -ENOSPC: total are held; -ENOMEM. 0 as a limit: none. */
 int quota_take(struct quota *q, struct bytes user, uint64_t per_user, uint64_t total);
 void quota_give(struct quota *q, struct bytes user);
+
+/* The ports that are held for later requests: shared like the counts, and counted by them. */
+struct reservations *quota_reservations(struct quota *q);

@@ -2,9 +2,11 @@
 #include "modules/stun/frame.h"
 #include "modules/stun/stun.h"
 #include "modules/turn/allocation.h"
+#include "modules/turn/reservation.h"
 #include "modules/turn/send.h"
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How many single reads before one looks for more: rare enough to cost nothing, often enough to notice a
  * burst on a worker that is too busy to come back within a millisecond. */
@@ -63,17 +65,28 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
         read_one(a);
 }
 
-int relay_udp_open(struct relay_udp *r, struct allocation *a, struct relay_address *address)
+static int open_socket(struct relay_udp *r, const struct relay_wish *wish, int *next)
+{
+    if (wish->reserved) {
+        r->from_reservation = true;
+        r->port = wish->reserved->port;
+        return wish->reserved->fd;
+    }
+    if (wish->reserve)
+        return ports_open_pair(wish->address, &r->port, next);
+    return ports_open(wish->address, wish->even, &r->port);
+}
+
+int relay_udp_open(struct relay_udp *r, struct allocation *a, const struct relay_wish *wish, int *next)
 {
     struct worker *w = a->turn->w;
-    int fd = ports_open(address, &r->port);
-    if (fd < 0)
-        return fd;
-    r->fd = fd;
-    r->address = address;
-    r->relayed = address->advertised;
+    r->fd = open_socket(r, wish, next);
+    if (r->fd < 0)
+        return r->fd;
+    r->address = wish->address;
+    r->relayed = wish->address->advertised;
     r->relayed.port = r->port;
-    ev_io_init(&r->io, on_readable, fd, EV_READ);
+    ev_io_init(&r->io, on_readable, r->fd, EV_READ);
     ev_set_priority(&r->io, EV_MAXPRI);
     r->io.data = a;
     if (w->loop)
@@ -85,5 +98,8 @@ void relay_udp_close(struct relay_udp *r, struct turn *t)
 {
     if (t->w->loop)
         ev_io_stop(t->w->loop, &r->io);
-    ports_close(r->address, r->fd, r->port);
+    if (r->from_reservation)
+        close(r->fd);
+    else
+        ports_close(r->address, r->fd, r->port);
 }

@@ -7,10 +7,12 @@
 #pragma once
 #include "appliance/base/addr.h"
 #include <ev.h>
+#include <stdbool.h>
 
 struct turn;
 struct allocation;
 struct relay_address;
+struct reserved;
 
 #define RECEIVE_SLOTS 32u
 #define RECEIVE_HEAD  64u /* at least STUN_INDICATION_HEAD */
@@ -24,11 +26,20 @@ struct relay_udp {
     struct relay_address *address;
     struct addr relayed; /* what clients and peers are told */
     uint16_t port;
-    uint8_t singles; /* single reads since the last look for more */
-    bool bursts;     /* the last look found more than one */
+    bool from_reservation; /* then the port is not in this worker's bitmap */
+    uint8_t singles;       /* single reads since the last look for more */
+    bool bursts;           /* the last look found more than one */
     uint64_t read_at;
 };
 
-/* 0 or -errno. */
-int relay_udp_open(struct relay_udp *r, struct allocation *a, struct relay_address *address);
+/* What socket: a fresh one of that address, or one that was reserved. */
+struct relay_wish {
+    struct relay_address *address;
+    bool even;                       /* the port */
+    bool reserve;                    /* the port above it too */
+    const struct reserved *reserved; /* or NULL */
+};
+
+/* 0 or -errno; *next, where wanted, is a socket on the port above, for the caller to reserve. */
+int relay_udp_open(struct relay_udp *r, struct allocation *a, const struct relay_wish *wish, int *next);
 void relay_udp_close(struct relay_udp *r, struct turn *t);

@@ -4,6 +4,7 @@
 #include "modules/turn/allocation.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/quota.h"
+#include "modules/turn/reservation.h"
 #include "modules/turn/send.h"
 #include "mux/conn.h"
 #include "mux/sniff.h"
@@ -20,6 +21,7 @@ struct turn *turn_of(const struct worker *w)
 
 static int fill(struct turn *t)
 {
+    list_init(&t->reservations);
     random_fill(t->none, sizeof(t->none));
     t->receive = malloc((size_t)RECEIVE_SLOTS * RECEIVE_SLOT);
     t->quota = quota_join(t->w->gw);
@@ -81,6 +83,7 @@ static void stop(struct worker *w)
     if (!t)
         return;
     each_allocation(t, end_allocation);
+    reservation_drop_all(t);
     worker_set_room(w, &turn_module, NULL);
     release(t);
 }

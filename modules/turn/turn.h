@@ -93,7 +93,8 @@ struct turn {
     _Atomic uint64_t *stats;
     struct quota *quota;
     struct slots allocations;
-    struct map by_client; /* allocations whose client speaks UDP, by 5-tuple */
+    struct list reservations; /* that this worker made */
+    struct map by_client;     /* allocations whose client speaks UDP, by 5-tuple */
     struct relay_address relays[RELAY_ADDRESSES_MAX];
     unsigned n_relays;
     struct port_range relay_ports; /* of the start: a reload does not move them */

@@ -99,6 +99,44 @@ static void address_families(void **state)
     assert_memory_equal(v.p, "\2\0\4\50", 4);
 }
 
+/* 7.2 step 8, 18.7. */
+static void even_ports(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    bench_challenge(b);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x7f"), &r), 0);
+        assert_int_equal(bench_allocation(b)->relay.port % 2, 0);
+        assert_false(stun_has(&r.m, STUN_A_RESERVATION_TOKEN));
+        assert_int_equal(bench_refresh(b, 0, &r), 0);
+    }
+    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES(""), &r), 400);
+}
+
+/* 7.2 steps 5 and 8: what may not stand together. */
+static void reservations_exclude_others(void **state)
+{
+    static const uint16_t clash[] = {STUN_A_EVEN_PORT, STUN_A_REQUESTED_ADDRESS_FAMILY,
+                                     STUN_A_ADDITIONAL_ADDRESS_FAMILY};
+    struct bench *b = *state;
+    struct ask a;
+    struct reply r;
+    bench_challenge(b);
+    for (size_t i = 0; i < 3; i++) {
+        ask_begin(b, &a, STUN_ALLOCATE);
+        stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+        stun_put(&a.w, STUN_A_RESERVATION_TOKEN, BYTES("12345678"));
+        stun_put(&a.w, clash[i], i == 0 ? BYTES("\0") : BYTES("\2\0\0\0"));
+        assert_int_equal(bench_ask(b, &a, &r), 400);
+    }
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+    stun_put(&a.w, STUN_A_EVEN_PORT, BYTES("\x80"));
+    stun_put_byte(&a.w, STUN_A_ADDITIONAL_ADDRESS_FAMILY, 2);
+    assert_int_equal(bench_ask(b, &a, &r), 400);
+}
+
 /* 7.2: min(asked, max), but never below the default. */
 static void lifetimes(void **state)
 {
@@ -361,6 +399,8 @@ int main(void)
         T(second_on_one_connection_is_437),
         T(requested_transport),
         T(address_families),
+        T(even_ports),
+        T(reservations_exclude_others),
         T(lifetimes),
         T(malformed_lifetime_is_400),
         T(expires_without_refresh),

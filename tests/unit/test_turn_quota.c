@@ -138,7 +138,7 @@ static void ports_are_random(void **state)
     bench_destroy(b);
 }
 
-/* Workers share the range without a lock: each has the ports that are its number modulo their count. */
+/* Workers share the range without a lock: each has the pairs that are its number modulo their count. */
 static void workers_have_disjoint_ports(void **state)
 {
     bool seen[100] = {false};
@@ -153,8 +153,8 @@ static void workers_have_disjoint_ports(void **state)
         int fds[100];
         uint16_t ports[100];
         unsigned n = 0;
-        for (; n < 100 && (fds[n] = ports_open(ra, &ports[n])) >= 0; n++) {
-            assert_int_equal(ports[n] % 3, id);
+        for (; n < 100 && (fds[n] = ports_open(ra, false, &ports[n])) >= 0; n++) {
+            assert_int_equal(ports[n] / 2 % 3, id);
             assert_false(seen[ports[n] - 22100]);
             seen[ports[n] - 22100] = true;
         }
@@ -175,14 +175,13 @@ static void no_port_at_all(void **state)
     uint16_t port;
     ports_fini(b->t);
     b->gw.n_workers = 3;
-    b->t->relay_ports = (struct port_range){65535, 65535};
+    b->t->relay_ports = (struct port_range){65535, 65535}; /* pair 32767 is of worker 1 */
     assert_int_equal(ports_init(b->t), 0);
-    assert_int_equal(65535 % 3, 0);
-    assert_int_equal(ports_address(b->t, ADDR_V4)->count, 1);
+    assert_int_equal(ports_open(ports_address(b->t, ADDR_V4), false, &port), -ENOSPC);
     ports_fini(b->t);
-    b->t->relay_ports = (struct port_range){65534, 65534};
+    b->t->relay_ports = (struct port_range){65529, 65530}; /* half of pair 32764, of 1; half of 32765, of 2 */
     assert_int_equal(ports_init(b->t), 0);
-    assert_int_equal(ports_open(ports_address(b->t, ADDR_V4), &port), -ENOSPC);
+    assert_int_equal(ports_open(ports_address(b->t, ADDR_V4), false, &port), -ENOSPC);
     b->gw.n_workers = 1;
     bench_destroy(b);
 }
