@@ -107,23 +107,35 @@ static struct worker *make_worker(struct roof *r, uint16_t id)
     return w->keyring && w->tokens ? w : NULL; /* roof_stop frees what is there */
 }
 
+static int make_workers(struct roof *r)
+{
+    for (uint16_t id = 0; id <= r->gw.n_workers; id++)
+        if (!make_worker(r, id))
+            return -ENOMEM;
+    return 0;
+}
+
+static int start_worker(struct roof *r, unsigned id)
+{
+    int rc = worker_start(r->gw.workers[id], begin_worker, end_worker);
+    if (rc)
+        log_error(&r->log, "boot.worker_failed", F_UINT("worker", id), F_ERRNO(rc));
+    else
+        r->n_started = id + 1u;
+    return rc;
+}
+
+/* All workers exist before the first one runs: a letter may go to any. Management runs last, when all else is
+ * done: from then on the configuration is its own to replace. */
 static int start_workers(struct roof *r)
 {
-    for (uint16_t id = 0; id <= r->gw.n_workers; id++) {
-        struct worker *w = make_worker(r, id);
-        if (!w)
-            return -ENOMEM;
-    }
-    /* All of them exist before the first one runs: a letter may go to any. */
-    for (uint16_t id = 0; id <= r->gw.n_workers; id++) {
-        int rc = worker_start(r->gw.workers[id], begin_worker, end_worker);
-        if (rc) {
-            log_error(&r->log, "boot.worker_failed", F_UINT("worker", id), F_ERRNO(rc));
-            return rc;
-        }
-        r->n_started = id + 1u;
-    }
-    return 0;
+    const struct process_config *pc = config_of(r->config, &process_settings);
+    int rc = make_workers(r);
+    for (unsigned id = 0; !rc && id < r->gw.n_workers; id++)
+        rc = start_worker(r, id);
+    if (!rc)
+        rc = privilege_drop(pc->user, &r->log); /* ports and keys are open */
+    return rc ? rc : start_worker(r, r->gw.n_workers);
 }
 
 static unsigned worker_count(const struct config *c)
@@ -134,17 +146,20 @@ static unsigned worker_count(const struct config *c)
     return n < 1 ? 1 : n > WORKER_MAX ? WORKER_MAX : (unsigned)n;
 }
 
-static int start_all(struct roof *r)
+static int listen_for_operator(struct roof *r)
+{
+    const struct control_config *cc = config_of(r->config, &control_settings);
+    int fd = control_listen(cc->socket, &r->log);
+    if (fd < 0)
+        return fd;
+    r->control_fd = fd;
+    snprintf(r->control_path, sizeof r->control_path, "%s", cc->socket);
+    return 0;
+}
+
+static int fill_gateway(struct roof *r)
 {
     const struct process_config *pc = config_of(r->config, &process_settings);
-    const struct control_config *cc = config_of(r->config, &control_settings);
-    int rc = check_door(r);
-    if (rc)
-        return rc;
-    if ((rc = open_state(r)))
-        return rc;
-    if ((r->control_fd = control_listen(cc->socket, &r->log)) < 0)
-        return r->control_fd;
     r->gw.node = (uint32_t)pc->node;
     r->gw.started = time(NULL);
     r->gw.n_workers = worker_count(r->config);
@@ -153,10 +168,24 @@ static int start_all(struct roof *r)
     if (!r->gw.stats)
         return -ENOMEM;
     store_set_gateway(r->gw.store, &r->gw);
+    return 0;
+}
+
+static int give_files(struct roof *r)
+{
+    const struct process_config *pc = config_of(r->config, &process_settings);
     const struct store_config *sc = config_of(r->config, &store_settings);
-    if ((rc = privilege_give_files(pc->user, sc->path, cc->socket, &r->log)) || (rc = start_workers(r)))
-        return rc;
-    return privilege_drop(pc->user, &r->log); /* ports and keys are open */
+    return privilege_give_files(pc->user, sc->path, r->control_path, &r->log);
+}
+
+static int start_all(struct roof *r)
+{
+    static int (*const steps[])(struct roof *) = {check_door,   open_state, listen_for_operator,
+                                                  fill_gateway, give_files, start_workers};
+    int rc = 0;
+    for (size_t i = 0; !rc && i < sizeof steps / sizeof steps[0]; i++)
+        rc = steps[i](r);
+    return rc;
 }
 
 int roof_start(struct roof *r, const char *config_path)
@@ -189,11 +218,8 @@ void roof_stop(struct roof *r)
     r->n_started = 0;
     if (r->control_fd >= 0)
         close(r->control_fd);
-    if (r->config) {
-        const struct control_config *cc = config_of(r->config, &control_settings);
-        if (r->gw.stats) /* got as far as making the socket */
-            unlink(cc->socket);
-    }
+    if (r->control_path[0])
+        unlink(r->control_path);
     store_close(r->gw.store); /* its last receipts go to workers that have ended: they free themselves */
     for (unsigned i = 0; i <= WORKER_MAX; i++)
         worker_destroy(r->gw.workers[i]);

@@ -18,6 +18,7 @@ struct roof {
     struct gateway gw;
     struct keyring keyring; /* newest; main until roof_start returns, then management */
     struct rotation rotation;
+    char control_path[108];  /* of the socket, once it is there: UNIX_PATH_MAX */
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */
     unsigned n_started;      /* workers whose thread runs */
