@@ -1,9 +1,9 @@
 /* Fuzz target: a sequence of requests, data and time against one worker's TURN room, with virtual time.
  *
- * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for the
- * most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
- * allocations, permissions, channels, ports, timers. The door is answered here; relays are sockets on loopback
- * that nobody sends to. */
+ * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for
+ * the most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
+ * allocations, permissions, channels, ports, timers. The door is answered here; relays are sockets on
+ * loopback that nobody sends to. */
 #include "appliance/base/token.h"
 #include "appliance/core/directory.h"
 #include "modules/stun/stun.h"
@@ -28,6 +28,7 @@ struct scene {
     struct udp_port udp;
     uint8_t nonce[CLIENTS][160];
     size_t nonce_n[CLIENTS];
+    uint8_t token[RESERVATION_TOKEN]; /* the last that anybody got */
     unsigned now_client;
     bool full;
     struct wire_in in;
@@ -52,6 +53,8 @@ static void hear(struct bytes b)
     if (b.n && b.p[0] >= 0x40)
         return;
     require(stun_read(b, &m) == 0); /* what we send is always whole */
+    if (stun_find(&m, STUN_A_RESERVATION_TOKEN, &nonce))
+        memcpy(s->token, nonce.p, sizeof(s->token));
     if (!stun_find(&m, STUN_A_NONCE, &nonce))
         return;
     require(nonce.n <= sizeof(s->nonce[0]));
@@ -155,12 +158,13 @@ static void scene_clear(struct scene *s)
     close_conn(s, 1);
     pass(s, 2 * 3600 * 1000);
     require(s->w->timers.count == 0);
-    require(t->allocations.used == 0 && t->by_client.count == 0);
+    require(t->allocations.used == 0 && t->by_client.count == 0 && list_empty(&t->reservations));
     for (unsigned i = 0; i < t->n_relays; i++)
         require(t->relays[i].used == 0);
     for (unsigned i = TS_ALLOCATIONS; i <= TS_CHANNELS; i++)
         require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
     memset(s->nonce_n, 0, sizeof(s->nonce_n));
+    memset(s->token, 0, sizeof(s->token));
 }
 
 /* --- the steps
@@ -202,8 +206,12 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
             stun_put_channel(w, (uint16_t)(0x4000 + what % 5));
         else if (what < 160)
             stun_put_byte(w, STUN_A_REQUESTED_TRANSPORT, 17);
-        else if (what < 192)
+        else if (what < 184)
             stun_put_u32(w, STUN_A_LIFETIME, wire_u16(&s->in));
+        else if (what < 188)
+            stun_put(w, STUN_A_EVEN_PORT, what & 1 ? BYTES("\x80") : BYTES("\0"));
+        else if (what < 192)
+            stun_put(w, STUN_A_RESERVATION_TOKEN, bytes_of(s->token, sizeof(s->token)));
         else
             stun_put(w, types[what % (sizeof(types) / sizeof(types[0]))], wire_bytes(&s->in, what % 23));
     }
