@@ -1,7 +1,6 @@
 """gateway: the daemon under test: its configuration, users, readiness, counters, memory, and what the
 sanitizers have to say about it once it has ended."""
 import glob
-import json
 import os
 import re
 import signal
@@ -24,7 +23,8 @@ SANITIZERS = {
     "ASAN_OPTIONS": "log_path={log}:exitcode=66:detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1:"
                     "quarantine_size_mb=8:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "log_path={log}:exitcode=66:halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "log_path={log}:exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4",
+    "TSAN_OPTIONS": "log_path={log}:exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4:"
+                    "allocator_may_return_null=1",
     "LSAN_OPTIONS": "log_path={log}:exitcode=66:report_objects=1",
 }
 
@@ -90,9 +90,9 @@ class Gateway:
     """settings: {section: {key: value}}, laid over the presets below. With `space` the daemon runs in that network
     namespace on 10.44.0.1:443, else on 127.0.0.1 with a free port (self.port)."""
 
-    def __init__(self, case, settings=None, space=None, users=USERS, threads=2):
+    def __init__(self, case, settings=None, space=None, users=USERS, threads=2, name="gateway"):
         self.case, self.space, self.users = case, space, users
-        self.folder = case.path("gateway", "x")[:-2]
+        self.folder = case.path(name, "x")[:-2]
         self.pki = Pki(os.path.join(self.folder, "pki"))
         self.certificates = [self.pki.issue("ecdsa"), self.pki.issue("rsa")]
         self.address = net.GATEWAY if space else "127.0.0.1"
@@ -104,7 +104,7 @@ class Gateway:
         self.socket = os.path.join(self.folder, "control.sock")
         self.config_path = os.path.join(self.folder, "sallyport.conf")
         self.state = os.path.join(self.folder, "state")
-        os.makedirs(self.state, exist_ok=True)
+        os.makedirs(self.state, mode=0o700, exist_ok=True)
         self.settings = self.presets(threads)
         for section, keys in (settings or {}).items():
             self.settings.setdefault(section, {}).update(keys)
@@ -259,8 +259,3 @@ class Gateway:
         code = self.process.popen.poll()
         if code is not None and code not in (0, -signal.SIGKILL):
             raise Failure(f"sallyportd ended with {code}")
-
-
-def stats_json(gateway):
-    """The same numbers in the tool's JSON form."""
-    return json.loads(gateway.ctl("stats", "--json").stdout)
