@@ -32,7 +32,9 @@ static const struct {
      "the password or the user name is wrong (--user, --password-file); sallyportctl user list"},
     {"REGISTER", 407,
      "the password or the user name is wrong (--user, --password-file); sallyportctl user list"},
-    {"REGISTER", 403, "the user may not register here: is it enabled, and is --domain right?"},
+    {"REGISTER", 403,
+     "the password or the user name is wrong, or the user is disabled (--user, --password-file); "
+     "sallyportctl user list"},
     {"REGISTER", 404, "the user or domain is not known: --user, --domain; sallyportctl user list"},
     {"REGISTER", 408, "the home network does not answer; see pcscf.core in the gateway's configuration"},
     {"REGISTER", 503, "the home network cannot be reached; see pcscf.core in the gateway's configuration"},

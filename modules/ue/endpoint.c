@@ -184,7 +184,8 @@ static void on_incoming(struct sip_ua *ua, struct ua_call *c)
 
 static void on_ended(struct endpoint *e, struct ua_call *c)
 {
-    bool well = c->status / 100 == 2;
+    /* 487 is what a CANCEL of ours wants. */
+    bool well = c->status / 100 == 2 || (c->caller && c->end_wanted && c->status == 487);
     e->call = NULL;
     set(&e->up, well ? -ECANCELED : (int)c->status, "INVITE", c->reason);
     set(&e->joined, -ECANCELED, "call", "it ended first");

@@ -12,8 +12,8 @@ static bool talk(struct run *r, struct endpoint *a, struct endpoint *b)
 {
     bool ok =
         step_text(r, a, b) && step_call(r, a, b, b->ua.aor) && step_join(r, a, b) && step_voice(r, a, b);
-    /* A call that stands is ended properly, even when it could not be heard. */
-    if (a->up.done && a->up.code == 0)
+    /* A call that rings or stands is ended properly, even when it could not be heard. */
+    if (a->call)
         ok = step_hang_up(r, a, b) && ok;
     return ok;
 }

@@ -9,12 +9,12 @@ static bool run_register(struct run *r, struct endpoint *e, const struct ue_opti
     if (!step_connect(r, e) || !step_register(r, e, PROVE_EXPIRES))
         return false;
     if (o->hold > 0)
-        ue_loop_for(r->loop, (uint64_t)o->hold * 1000);
+        ue_loop_for(r->loop,
+                    (uint64_t)o->hold * 1000); /* a signal ends it; the binding is still taken away */
     if (e->ua.link.state != TLS_LINK_OPEN) {
         run_fail(r, "the connection is held", e->ua.link.why, NULL);
         return false;
     }
-    r->loop->interrupted = false; /* a signal ends the holding; the binding is still taken away */
     return step_deregister(r, e);
 }
 

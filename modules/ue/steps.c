@@ -104,7 +104,7 @@ static void blame_link(struct report_step *s, const struct tls_link *l)
 {
     if (s->ok || l->fault == TLS_FAULT_NONE)
         return;
-    report_say(s, "TLS: %s", l->why);
+    report_say(s, "%s: %s", l->fault == TLS_FAULT_CONNECT ? "TCP" : "TLS", l->why);
     s->advice = advice_tls(l->fault);
 }
 
@@ -168,12 +168,21 @@ bool step_text(struct run *r, struct endpoint *from, struct endpoint *to)
     return end(r, s);
 }
 
+static void explain_ringing(struct report_step *s, const struct ua_call *c)
+{
+    bool rings = c->state == UA_RINGING;
+    report_say(s, "%s", rings ? "it rings, but nobody answers" : "the other side does not even ring");
+    s->advice = rings ? NULL : "is the other side still there? its connection may have died without a word";
+}
+
 bool step_call(struct run *r, struct endpoint *from, struct endpoint *to_end, const char *to)
 {
     struct report_step *s = begin(r, from->account.user, to_end ? "calls" : "calls the other end");
     endpoint_call(from, to);
     if (await(r, s, &from->up, STEP_RING_MS))
         report_say(s, "%s", to);
+    else if (!from->up.done && from->call)
+        explain_ringing(s, from->call);
     else if (to_end && to_end->joined.done && to_end->joined.code != 0)
         explain(s, &to_end->joined); /* why the called one refused */
     blame_link(s, &from->ua.link);
@@ -204,7 +213,7 @@ bool step_wait_for_call(struct run *r, struct endpoint *e, uint64_t ms)
 bool step_join(struct run *r, struct endpoint *a, struct endpoint *b)
 {
     char peer[ADDR_TEXT];
-    struct report_step *s = begin(r, b ? "both" : a->account.user, "bind a channel");
+    struct report_step *s = begin(r, b ? "both" : a->account.user, b ? "bind channels" : "binds a channel");
     if (await(r, s, &a->joined, STEP_TURN_MS) && (!b || await(r, s, &b->joined, STEP_TURN_MS))) {
         addr_format(&a->peer, peer);
         report_say(s, "to %s", peer);
@@ -256,6 +265,7 @@ static bool voice_failed(struct run *r, struct endpoint *e, int rc, double start
         if (e->media.end > MEDIA_DONE)
             s->advice = advice_media(e->media.end);
     }
+    blame_link(s, &e->turn.link);
     return end(r, s);
 }
 

@@ -78,6 +78,13 @@ static void turn(struct ue_loop *l)
     timers_run(&l->timers, NULL, l->now);
 }
 
+/* Told once: what is done after it to end cleanly may wait again, and be interrupted again. */
+static int take_interrupt(struct ue_loop *l)
+{
+    l->interrupted = false;
+    return -EINTR;
+}
+
 int ue_loop_until(struct ue_loop *l, bool (*done)(void *arg), void *arg, uint64_t ms)
 {
     int rc = 0;
@@ -88,7 +95,7 @@ int ue_loop_until(struct ue_loop *l, bool (*done)(void *arg), void *arg, uint64_
     timer_set(&l->timers, &l->limit, end);
     while (rc == 0 && !done(arg)) {
         if (l->interrupted)
-            rc = -EINTR;
+            rc = take_interrupt(l);
         else if (l->now >= end)
             rc = -ETIMEDOUT;
         else
