@@ -399,7 +399,7 @@ static void bytes_that_are_not_turn_close(void **state)
 {
     struct bench *b = *state;
     turn_client_allocate(&b->t);
-    b->t.link.on->data(&b->t.link, BYTES("SIP/2.0 200 OK\r\n\r\n"));
+    b->t.link.on->data(&b->t.link, BYTES("\x01\x01\0\x08no magic"));
     assert_int_equal(b->closed, 1);
     assert_int_equal(b->fate.code, -ENOTCONN);
     assert_int_equal(turn_client_allocate(&b->t), -ENOTCONN);
