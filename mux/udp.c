@@ -12,7 +12,7 @@
 
 union control {
     char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-    struct cmsghdr align;
+    size_t align; /* of struct cmsghdr */
 };
 
 struct arrival {

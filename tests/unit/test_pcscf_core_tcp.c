@@ -103,7 +103,7 @@ static void messages_are_cut_from_the_stream(void **state)
     take_connection(r);
     size_t n = strlen(OPTIONS);
     for (size_t i = 0; i < n; i += 30) /* in pieces */
-        say(r, OPTIONS + i, i + 30 > n ? n - i : 30);
+        say(r, &OPTIONS[i], i + 30 > n ? n - i : 30);
     assert_int_equal(n_heard, 1);
     assert_string_equal(heard[0], OPTIONS);
     say(r, OPTIONS OPTIONS, 2 * n); /* and two at once */
