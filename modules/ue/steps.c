@@ -91,6 +91,7 @@ static void explain(struct report_step *s, const struct outcome *o)
 static bool await(struct run *r, struct report_step *s, struct outcome *o, uint64_t ms)
 {
     int rc = ue_loop_until(r->loop, is_done, o, ms);
+    r->waited = rc;
     s->ok = rc == 0 && o->code == 0;
     if (rc != 0)
         explain_wait(s, rc);
@@ -168,6 +169,12 @@ bool step_text(struct run *r, struct endpoint *from, struct endpoint *to)
     return end(r, s);
 }
 
+/* The called end refused the call because of this. */
+static bool is_reason(const struct outcome *o)
+{
+    return o->done && o->code != 0 && o->code != -ECANCELED;
+}
+
 static void explain_ringing(struct report_step *s, const struct ua_call *c)
 {
     bool rings = c->state == UA_RINGING;
@@ -181,9 +188,9 @@ bool step_call(struct run *r, struct endpoint *from, struct endpoint *to_end, co
     endpoint_call(from, to);
     if (await(r, s, &from->up, STEP_RING_MS))
         report_say(s, "%s", to);
-    else if (!from->up.done && from->call)
+    else if (r->waited == -ETIMEDOUT && from->call)
         explain_ringing(s, from->call);
-    else if (to_end && to_end->joined.done && to_end->joined.code != 0)
+    else if (to_end && is_reason(&to_end->joined))
         explain(s, &to_end->joined); /* why the called one refused */
     blame_link(s, &from->ua.link);
     return end(r, s);
@@ -203,7 +210,7 @@ bool step_wait_for_call(struct run *r, struct endpoint *e, uint64_t ms)
         report_say(s, "%s", rc == -EINTR ? "interrupted" : "nobody called");
     } else if (await(r, s, &e->up, STEP_RING_MS)) {
         report_say(s, "by %s", e->caller_text);
-    } else if (e->joined.done && e->joined.code != 0) {
+    } else if (is_reason(&e->joined)) {
         explain(s, &e->joined);
     }
     blame_link(s, &e->ua.link);

@@ -15,6 +15,7 @@ struct run {
     struct report report;
     bool json;  /* the table is not shown as it grows */
     bool fancy; /* a terminal */
+    int waited; /* how the last wait ended: 0, -ETIMEDOUT, -EINTR */
 };
 
 void run_show_head(const struct run *r);

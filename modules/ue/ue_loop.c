@@ -15,9 +15,14 @@ static void on_tick(struct ev_loop *ev, ev_timer *t, int events)
     /* waking up is all it is for */
 }
 
+/* timeout(1) and terminals may send one signal to the process and to its group: that is one wish. */
 static void on_signal(struct ev_loop *ev, ev_signal *s, int events)
 {
-    ((struct ue_loop *)s->data)->interrupted = true;
+    struct ue_loop *l = s->data;
+    uint64_t now = ue_clock_us() / 1000;
+    if (!l->signalled || now - l->signalled > 500)
+        l->interrupted = true;
+    l->signalled = now;
 }
 
 static void on_limit(struct worker *w, struct timer *t)

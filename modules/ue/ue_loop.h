@@ -17,6 +17,7 @@ struct ue_loop {
     struct timer limit; /* of the wait that is on */
     uint64_t deadline;  /* ms: no wait goes beyond it; 0: none */
     bool interrupted;   /* SIGINT or SIGTERM came */
+    uint64_t signalled; /* ms: when it came last; 0: never */
 };
 
 int ue_loop_init(struct ue_loop *l); /* 0 or -ENOMEM */
