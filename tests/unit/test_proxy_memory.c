@@ -2,6 +2,17 @@
  * refused, or stay silent; nothing crashes and nothing is left. */
 #include "modules/sip/edit.h"
 #include "sip_rig.h"
+#include <stdio.h>
+
+#ifdef __SANITIZE_THREAD__
+/* Its own malloc is called before it is up: nothing may stand in front of it. AddressSanitizer's build walks.
+ */
+int main(void)
+{
+    puts("skipped: ThreadSanitizer's malloc cannot be replaced");
+    return 77;
+}
+#else
 
 /* These stand in front of the C library's (and of a sanitizer's) for the whole program. */
 extern void *__interceptor_malloc(size_t n) __attribute__((weak));
@@ -246,3 +257,5 @@ int main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+
+#endif
