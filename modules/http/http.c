@@ -3,8 +3,8 @@
  * Floor 3. HTTP/1.1 by RFC 9110 and 9112, as little of it as is correct: GET and HEAD of any path get the
  * page, other methods 405. State: one small struct a connection, on its worker. Management never answers
  * here. */
+#include "modules/http/http.h"
 #include "modules/http/head.h"
-#include "modules/modules.h"
 #include "mux/conn.h"
 #include "mux/sniff.h"
 #include "web/web.h"
