@@ -15,7 +15,7 @@ static const struct setting process_items[] = {
      .preset = "0",
      .min = 0,
      .max = WORKER_MAX,
-     .help = "Worker threads that carry traffic; 0 is one for each core",
+     .help = "worker threads that carry traffic; 0 is one for each core",
      .reload = RELOAD_RESTART},
     {.key = "node",
      .type = SETTING_INT,
@@ -23,16 +23,16 @@ static const struct setting process_items[] = {
      .preset = "1",
      .min = 1,
      .max = 65535,
-     .help = "Number of this gateway inside sealed identifiers; unique among gateways that share keys",
+     .help = "number of this gateway inside sealed identifiers; unique among gateways that share keys",
      .reload = RELOAD_RESTART},
     {.key = "user",
      .type = SETTING_STRING,
      .offset = AT(process, user),
      .preset = "",
-     .help = "System user to become once the ports are open (started as root); empty keeps the user",
+     .help = "system user to become once the ports are open (started as root); empty keeps the user",
      .reload = RELOAD_RESTART},
 };
-const struct settings process_settings = {"process", "The process itself", sizeof(struct process_config),
+const struct settings process_settings = {"process", "the process itself", sizeof(struct process_config),
                                           process_items, COUNT(process_items)};
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
@@ -43,14 +43,14 @@ static const struct setting log_items[] = {
      .offset = AT(log, level),
      .preset = "info",
      .choices = log_levels,
-     .help = "What is worth a line",
+     .help = "what is worth a line",
      .reload = RELOAD_LIVE},
     {.key = "format",
      .type = SETTING_ENUM,
      .offset = AT(log, format),
      .preset = "text",
      .choices = log_formats,
-     .help = "One line an event, as text or as JSON, on standard error",
+     .help = "one line an event, as text or as JSON, on standard error",
      .reload = RELOAD_LIVE},
     {.key = "burst",
      .type = SETTING_INT,
@@ -58,10 +58,10 @@ static const struct setting log_items[] = {
      .preset = "100",
      .min = 0,
      .max = 1000000,
-     .help = "Lines a second for each kind of event and thread, the rest is counted; 0 is no limit",
+     .help = "lines a second for each kind of event and thread, the rest is counted; 0 is no limit",
      .reload = RELOAD_LIVE},
 };
-const struct settings log_settings = {"log", "What is said", sizeof(struct log_config), log_items,
+const struct settings log_settings = {"log", "what is said", sizeof(struct log_config), log_items,
                                       COUNT(log_items)};
 
 static const struct setting store_items[] = {
@@ -69,7 +69,7 @@ static const struct setting store_items[] = {
      .type = SETTING_PATH,
      .offset = AT(store, path),
      .preset = "/var/lib/sallyport",
-     .help = "Folder of the two sqlite files: users and keys, and what phones have set up",
+     .help = "folder of the two sqlite files: users and keys, and what phones have set up",
      .reload = RELOAD_RESTART},
     {.key = "key_rotation",
      .type = SETTING_DURATION,
@@ -77,10 +77,10 @@ static const struct setting store_items[] = {
      .preset = "7d",
      .min = 0,
      .max = INT64_C(31536000000),
-     .help = "Age at which the keys of TLS tickets and sealed tokens are replaced, at start; 0 is never",
+     .help = "age at which the keys of TLS tickets and sealed tokens are replaced, at start; 0 is never",
      .reload = RELOAD_RESTART},
 };
-const struct settings store_settings = {"store", "What is kept", sizeof(struct store_config), store_items,
+const struct settings store_settings = {"store", "what is kept", sizeof(struct store_config), store_items,
                                         COUNT(store_items)};
 
 static const struct setting control_items[] = {
@@ -88,10 +88,10 @@ static const struct setting control_items[] = {
      .type = SETTING_PATH,
      .offset = AT(control, socket),
      .preset = "/run/sallyport/control.sock",
-     .help = "Unix socket on which sallyportctl talks to the gateway",
+     .help = "unix socket on which sallyportctl talks to the gateway",
      .reload = RELOAD_RESTART},
 };
-const struct settings control_settings = {"control", "The operator's tool", sizeof(struct control_config),
+const struct settings control_settings = {"control", "the operator's tool", sizeof(struct control_config),
                                           control_items, COUNT(control_items)};
 
 static size_t add_settings(struct room_tables *t, size_t n, const struct settings *s)
