@@ -1,58 +1,17 @@
 /* The n-th allocation fails, for every n: a proxied call, a refused one and a message either work, or are
  * refused, or stay silent; nothing crashes and nothing is left. */
+#include "failing_malloc.h"
 #include "modules/sip/edit.h"
 #include "sip_rig.h"
 #include <stdio.h>
 
-#ifdef __SANITIZE_THREAD__
-/* Its own malloc is called before it is up: nothing may stand in front of it. AddressSanitizer's build walks.
- */
+#ifndef FAILING_MALLOC
 int main(void)
 {
     puts("skipped: ThreadSanitizer's malloc cannot be replaced");
     return 77;
 }
 #else
-
-/* These stand in front of the C library's (and of a sanitizer's) for the whole program. */
-extern void *__interceptor_malloc(size_t n) __attribute__((weak));
-extern void *__interceptor_calloc(size_t n, size_t size) __attribute__((weak));
-extern void *__interceptor_realloc(void *p, size_t n) __attribute__((weak));
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-
-static int countdown = -1; /* < 0: nothing fails */
-static bool failed;
-
-static bool fails(void)
-{
-    if (countdown < 0 || countdown-- > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *malloc(size_t n)
-{
-    if (fails())
-        return NULL;
-    return __interceptor_malloc ? __interceptor_malloc(n) : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    if (fails())
-        return NULL;
-    return __interceptor_calloc ? __interceptor_calloc(n, size) : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n)
-{
-    if (fails())
-        return NULL;
-    return __interceptor_realloc ? __interceptor_realloc(p, n) : __libc_realloc(p, n);
-}
 
 static unsigned alive; /* contexts: created, not done */
 

@@ -1,0 +1,211 @@
+/* The n-th allocation fails, for every n: a client's whole life is answered, refused or met with silence;
+ * nothing crashes, and no port, descriptor, timer or quota is left behind. */
+#include "failing_malloc.h"
+#include "modules/turn/quota.h"
+#include "turn_fixture.h"
+#include <dirent.h>
+
+#ifndef FAILING_MALLOC
+int main(void)
+{
+    puts("skipped: ThreadSanitizer's malloc cannot be replaced");
+    return 77;
+}
+#else
+
+#define SETTINGS LOOPBACK_SETTINGS "user_allocations = 3\n"
+
+static unsigned open_files(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* The client signs with a key made before, and takes whatever comes. */
+static struct user_key key;
+
+static void ask(struct bench *b, struct ask *a)
+{
+    stun_put(&a->w, STUN_A_USERNAME, BYTES(USER));
+    stun_put(&a->w, STUN_A_REALM, BYTES(REALM));
+    stun_put(&a->w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
+    int was = countdown;
+    countdown = -1;
+    stun_put_integrity(&a->w, bytes_of(key.md5, sizeof(key.md5)));
+    size_t n = stun_end(&a->w);
+    countdown = was;
+    if (b->stream)
+        turn_module.data(&b->conn, bytes_of(a->mem, n));
+    else
+        turn_module.datagram(&b->udp, &b->from, bytes_of(a->mem, n));
+}
+
+static void allocate(struct bench *b, uint16_t with, struct bytes value)
+{
+    struct ask a;
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+    if (with)
+        stun_put(&a.w, with, value);
+    ask(b, &a);
+}
+
+static void simple(struct bench *b, uint16_t method, const struct addr *peer)
+{
+    struct ask a;
+    ask_begin(b, &a, method);
+    if (method == STUN_CHANNEL_BIND)
+        stun_put_channel(&a.w, 0x4001);
+    if (method == STUN_REFRESH)
+        stun_put_u32(&a.w, STUN_A_LIFETIME, 0);
+    else
+        stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, peer);
+    ask(b, &a);
+}
+
+static void stranger(struct bench *b)
+{
+    struct ask a;
+    ask_begin(b, &a, STUN_ALLOCATE);
+    turn_module.data(&b->conn, bytes_of(a.mem, stun_end(&a.w)));
+    ask_begin(b, &a, STUN_BINDING);
+    turn_module.data(&b->conn, bytes_of(a.mem, stun_end(&a.w)));
+}
+
+static void life(struct bench *b)
+{
+    struct addr peer = addr_text("127.0.0.1:9"), other = addr_text("127.0.0.2:9");
+    stranger(b);
+    allocate(b, 0, BYTES_NONE);
+    simple(b, STUN_CREATE_PERMISSION, &peer);
+    simple(b, STUN_CHANNEL_BIND, &other);
+    b->w->now += CHANNEL_MS / 2 + 1;
+    simple(b, STUN_CREATE_PERMISSION, &other);
+    simple(b, STUN_REFRESH, NULL);
+}
+
+static void reserving(struct bench *b)
+{
+    allocate(b, STUN_A_EVEN_PORT, BYTES("\x80"));
+    struct bytes in = buf_bytes(&b->sent), token;
+    struct stun_message m;
+    uint8_t copy[RESERVATION_TOKEN];
+    if (stun_read(in, &m) < 0 || !stun_find(&m, STUN_A_RESERVATION_TOKEN, &token))
+        return;
+    memcpy(copy, token.p, sizeof(copy));
+    simple(b, STUN_REFRESH, NULL);
+    allocate(b, STUN_A_RESERVATION_TOKEN, bytes_of(copy, sizeof(copy)));
+}
+
+static void on_nothing(struct ev_loop *loop, ev_io *io, int revents) {}
+
+/* libev ends the program when it cannot grow its tables, so they have their size before. */
+static void grow_loop(struct bench *b)
+{
+    ev_io io;
+    int fd = dup2(STDIN_FILENO, 250);
+    assert_int_equal(fd, 250);
+    ev_io_init(&io, on_nothing, fd, EV_READ);
+    ev_io_start(b->w->loop, &io);
+    ev_io_stop(b->w->loop, &io);
+    ev_run(b->w->loop, EVRUN_NOWAIT);
+    close(fd);
+}
+
+/* What a room without clients has: every port but those of the range's odd ends, and the whole quota. */
+static void assert_nothing_left(struct bench *b)
+{
+    assert_int_equal(b->t->relays[0].used, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(quota_take(b->t->quota, BYTES(USER), 3, 3), 0);
+    for (int i = 0; i < 3; i++)
+        quota_give(b->t->quota, BYTES(USER));
+}
+
+static void walk(void (*play)(struct bench *b), bool stream)
+{
+    /* Once without a failure: what OpenSSL keeps for good is then there. */
+    for (int nth = -1, more = 1; more; nth++) {
+        struct bench *b = bench_create(SETTINGS);
+        grow_loop(b);
+        bench_challenge(b);
+        b->stream = stream;
+        if (!stream)
+            bench_challenge(b);
+        assert_int_equal(user_key_derive(BYTES(REALM), BYTES(USER), BYTES(PASSWORD), &key), 0);
+        unsigned files = open_files();
+        failed = false;
+        countdown = nth;
+        play(b);
+        countdown = -1;
+        more = nth < 0 || failed;
+        if (b->conn.state) {
+            turn_module.closed(&b->conn);
+            assert_null(b->conn.state);
+        }
+        bench_pass(b, 3600 * 1000);
+        assert_nothing_left(b);
+        assert_int_equal(open_files(), files);
+        bench_destroy(b);
+        assert_true(nth < 1000);
+    }
+}
+
+static void stream_life_survives_every_failed_allocation(void **state)
+{
+    walk(life, true);
+}
+
+static void datagram_life_survives_every_failed_allocation(void **state)
+{
+    walk(life, false);
+}
+
+static void reservation_survives_every_failed_allocation(void **state)
+{
+    walk(reserving, true);
+}
+
+/* The room itself: it starts, or says why not and leaves nothing. */
+static void start_survives_every_failed_allocation(void **state)
+{
+    struct bench *b = bench_create(SETTINGS);
+    bool more = true;
+    for (int nth = 0; more; nth++) {
+        turn_module.stop(b->w);
+        unsigned files = open_files();
+        failed = false;
+        countdown = nth;
+        int rc = turn_module.start(b->w);
+        countdown = -1;
+        more = failed;
+        assert_true(rc <= 0);
+        if (rc == 0)
+            turn_module.stop(b->w);
+        assert_null(turn_of(b->w));
+        assert_null(b->gw.quota);
+        assert_int_equal(open_files(), files);
+        assert_int_equal(turn_module.start(b->w), 0);
+        assert_true(nth < 100);
+    }
+    b->t = turn_of(b->w);
+    bench_destroy(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stream_life_survives_every_failed_allocation),
+        cmocka_unit_test(datagram_life_survives_every_failed_allocation),
+        cmocka_unit_test(reservation_survives_every_failed_allocation),
+        cmocka_unit_test(start_survives_every_failed_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif
