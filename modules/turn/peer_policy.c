@@ -97,7 +97,9 @@ static void read_listeners(struct turn *t)
     }
 }
 
-/* What cannot be read anew is kept as it was. */
+/* What cannot be read anew is kept as it was. Where nothing was read yet it is asked again each time, and
+ * until then check() says no: a machine out of descriptors must not take its own addresses for the world's.
+ */
 static void refresh(struct turn *t)
 {
     struct peer_policy *p = &t->policy;
@@ -107,11 +109,11 @@ static void refresh(struct turn *t)
     if (read_own(&fresh) == 0) {
         cidr_set_fini(&p->own);
         p->own = fresh;
+        p->read = true;
     } else {
         cidr_set_fini(&fresh);
     }
     read_listeners(t);
-    p->read = true;
     p->read_at = t->w->now;
 }
 
@@ -158,6 +160,8 @@ static enum peer_verdict check(struct turn *t, const struct addr *peer, bool wit
 {
     struct addr inner = addr_canonical(peer);
     refresh(t);
+    if (!t->policy.read)
+        return PEER_OWN;
     enum peer_verdict v = judge(t, peer, with_port);
     return v == PEER_ALLOWED ? judge(t, &inner, with_port) : v;
 }

@@ -40,7 +40,7 @@ struct peer_policy {
     uint16_t listeners[POLICY_LISTENERS_MAX]; /* ports of our UDP listeners */
     unsigned n_listeners;
     uint64_t read_at;
-    bool read;
+    bool read; /* once at least; before that every peer is refused */
 };
 
 void peer_policy_fini(struct turn *t);

@@ -1,6 +1,7 @@
 /* Which peers are denied, in every spelling of their address, and in what order the rules go (peer_policy.h).
  */
 #include "turn_fixture.h"
+#include <sys/resource.h>
 
 /* A relay address that is nobody's here, and no exceptions: the state of a fresh gateway. */
 #define PLAIN                                                                                                \
@@ -211,6 +212,23 @@ static void denied_at_every_door(void **state)
     assert_int_equal(bench_count(b, TS_PACKETS_TO_PEER), 0);
 }
 
+/* A machine that is out of descriptors cannot say which addresses are its own: until it can, nobody is
+ * reached. */
+static void unknown_own_addresses_deny(void **state)
+{
+    struct bench *b = *state;
+    struct rlimit files;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = files.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum peer_verdict before = ask_policy(b, "8.8.8.8:5");
+    enum peer_verdict relay = ask_policy(b, "198.51.100.7:22120");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_int_equal(before, PEER_OWN);
+    assert_int_equal(relay, PEER_OWN);
+    assert_int_equal(ask_policy(b, "8.8.8.8:5"), PEER_ALLOWED);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -219,7 +237,7 @@ int main(void)
         T(every_encoding_is_denied),    T(harmless_inside_of_forbidden),
         T(own_relays_are_allowed),      cmocka_unit_test(own_interfaces_are_denied),
         T(port_zero_is_denied),         T(order_of_the_rules),
-        T(denied_at_every_door),
+        T(denied_at_every_door),        T(unknown_own_addresses_deny),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
