@@ -25,7 +25,13 @@ enum setting_type {
     SETTING_CIDRS,    /* struct cidr_set; a list */
     SETTING_STRINGS,  /* struct string_list; a list */
     SETTING_PATHS,    /* as STRINGS; each as PATH */
+    SETTING_SECRETS,  /* as STRINGS; each as SECRET */
 };
+
+static inline bool setting_is_secret(enum setting_type type)
+{
+    return type == SETTING_SECRET || type == SETTING_SECRETS;
+}
 
 enum setting_reload {
     RELOAD_LIVE,    /* counts at once, also for what stands */

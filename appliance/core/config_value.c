@@ -26,7 +26,8 @@ static const struct unit *units_of(enum setting_type type)
 
 bool value_is_list(const struct setting *st)
 {
-    return st->type == SETTING_CIDRS || st->type == SETTING_STRINGS || st->type == SETTING_PATHS;
+    return st->type == SETTING_CIDRS || st->type == SETTING_STRINGS || st->type == SETTING_PATHS ||
+           st->type == SETTING_SECRETS;
 }
 
 static bool explain(char *why, const char *text)
@@ -199,18 +200,23 @@ static bool set_cidrs(const struct string_list *words, struct cidr_set *out, cha
     return true;
 }
 
-/* folder: of the configuration file, for paths; NULL for plain texts. */
-static bool set_strings(const struct string_list *words, const char *folder, struct string_list *out,
-                        char *why)
+static bool set_item(enum setting_type type, const char *text, const char *folder, const char **out,
+                     char *why)
+{
+    if (type == SETTING_PATHS)
+        return set_path(text, folder, out, why);
+    return type == SETTING_SECRETS ? set_secret(text, out, why) : set_text(text, out, why);
+}
+
+static bool set_strings(const struct setting *st, const struct string_list *words, const char *folder,
+                        struct string_list *out, char *why)
 {
     out->items = calloc(words->n ? words->n : 1, sizeof *out->items);
     if (!out->items)
         return explain(why, "out of memory");
-    for (; out->n < words->n; out->n++) {
-        const char *text = words->items[out->n], **slot = &out->items[out->n];
-        if (!(folder ? set_path(text, folder, slot, why) : set_text(text, slot, why)))
+    for (; out->n < words->n; out->n++)
+        if (!set_item(st->type, words->items[out->n], folder, &out->items[out->n], why))
             return false;
-    }
     return true;
 }
 
@@ -219,7 +225,7 @@ static bool set_list(const struct setting *st, const struct string_list *words, 
 {
     if (st->type == SETTING_CIDRS)
         return set_cidrs(words, slot, why);
-    return set_strings(words, st->type == SETTING_PATHS ? folder : NULL, slot, why);
+    return set_strings(st, words, folder, slot, why);
 }
 
 static bool set_one(const struct setting *st, const char *text, const char *folder, void *slot, char *why)
@@ -314,6 +320,7 @@ static size_t value_size(const struct setting *st)
         return sizeof(struct cidr_set);
     case SETTING_STRINGS:
     case SETTING_PATHS:
+    case SETTING_SECRETS:
         return sizeof(struct string_list);
     case SETTING_STRING:
     case SETTING_SECRET:
@@ -324,18 +331,18 @@ static size_t value_size(const struct setting *st)
     }
 }
 
-static void strings_fini(struct string_list *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        free((char *)l->items[i]);
-    free(l->items);
-}
-
 static void text_fini(const struct setting *st, char *text)
 {
-    if (text && st->type == SETTING_SECRET)
+    if (text && setting_is_secret(st->type))
         explicit_bzero(text, strlen(text));
     free(text);
+}
+
+static void strings_fini(const struct setting *st, struct string_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        text_fini(st, (char *)l->items[i]);
+    free(l->items);
 }
 
 void value_fini(const struct setting *st, void *slot)
@@ -345,7 +352,7 @@ void value_fini(const struct setting *st, void *slot)
     else if (st->type == SETTING_CIDRS)
         cidr_set_fini(slot);
     else if (value_is_list(st))
-        strings_fini(slot);
+        strings_fini(st, slot);
     memset(slot, 0, value_size(st));
 }
 
@@ -430,6 +437,7 @@ void value_format(const struct setting *st, const void *slot, struct buf *out)
         break;
     case SETTING_STRINGS:
     case SETTING_PATHS:
+    case SETTING_SECRETS:
         put_strings(out, slot);
         break;
     default:

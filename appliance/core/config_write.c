@@ -11,13 +11,15 @@ static const char *const reload_texts[] = {
 
 static bool is_set(const struct setting *st, const void *slot)
 {
+    if (st->type == SETTING_SECRETS)
+        return ((const struct string_list *)slot)->n > 0;
     return st->type != SETTING_SECRET || **(const char *const *)slot;
 }
 
 static void put_value(const struct setting *st, const void *slot, bool with_secrets, struct buf *out)
 {
-    if (st->type == SETTING_SECRET && is_set(st, slot) && !with_secrets)
-        buf_str(out, "\"" MASK "\"");
+    if (setting_is_secret(st->type) && is_set(st, slot) && !with_secrets)
+        buf_str(out, st->type == SETTING_SECRETS ? "{\"" MASK "\"}" : "\"" MASK "\"");
     else
         value_format(st, slot, out);
 }
@@ -149,6 +151,7 @@ static void man_setting(const struct setting *st, struct buf *out)
         [SETTING_CIDRS] = "list of networks",
         [SETTING_STRINGS] = "list of texts",
         [SETTING_PATHS] = "list of paths",
+        [SETTING_SECRETS] = "list of secret texts",
     };
     buf_printf(out, ".TP\n\\fB%s\\fR (%s", st->key, types[st->type]);
     if (st->preset && *st->preset) {

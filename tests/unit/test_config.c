@@ -17,7 +17,7 @@ struct turn_sample {
     struct addr relay;
     struct port_range ports;
     struct cidr_set denied;
-    struct string_list names;
+    struct string_list names, keys;
 };
 
 struct sip_sample {
@@ -80,6 +80,7 @@ static const struct setting turn_items[] = {
      .preset = "10.0.0.0/8,fc00::/7",
      .help = "Networks"},
     {.key = "names", .type = SETTING_STRINGS, .offset = AT(names), .help = "Names"},
+    {.key = "keys", .type = SETTING_SECRETS, .offset = AT(keys), .help = "Keys"},
 };
 static const struct settings turn = {"turn", "The TURN server", sizeof(struct turn_sample), turn_items,
                                      sizeof turn_items / sizeof *turn_items};
@@ -378,6 +379,26 @@ static void presets_are_written_as_comments_and_secrets_masked(void **state)
     config_drop(c);
 }
 
+static void a_list_of_secrets_is_masked_as_a_whole(void **state)
+{
+    struct config *c = good("turn { keys = {\"hush\", \"hash\"} }");
+    struct config_problem *p = NULL;
+    assert_int_equal(turn_of(c)->keys.n, 2);
+    assert_string_equal(turn_of(c)->keys.items[1], "hash");
+    char *text = written(c, false), *plain = written(c, true);
+    assert_non_null(strstr(text, "\n    keys = {\"********\"}\n"));
+    assert_null(strstr(text, "hush"));
+    assert_non_null(strstr(plain, "\n    keys = {\"hush\", \"hash\"}\n"));
+    free(text);
+    free(plain);
+    config_drop(c);
+    REFUSED("turn { keys = {\"********\"} }", {1, "is the mask"});
+    assert_null(config_load_text("turn { keys = {\"********\"} threads = x }", "t", tables, &p));
+    for (const struct config_problem *i = p; i; i = i->next)
+        assert_null(strstr(i->text, "****"));
+    config_problems_free(p);
+}
+
 static void differences_name_key_values_and_when_they_count(void **state)
 {
     struct config *a = good("turn { realm = a secret = one }"),
@@ -484,6 +505,7 @@ int main(void)
         cmocka_unit_test(a_refused_secret_is_not_shown),
         cmocka_unit_test(what_is_written_reads_back_the_same),
         cmocka_unit_test(presets_are_written_as_comments_and_secrets_masked),
+        cmocka_unit_test(a_list_of_secrets_is_masked_as_a_whole),
         cmocka_unit_test(differences_name_key_values_and_when_they_count),
         cmocka_unit_test(the_man_page_has_every_key),
         cmocka_unit_test(a_path_is_taken_from_the_files_folder),
