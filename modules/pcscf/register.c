@@ -1,4 +1,5 @@
 #include "modules/pcscf/register.h"
+#include "modules/pcscf/integrity.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/trust.h"
 #include "modules/sip/contact_key.h"
@@ -15,31 +16,6 @@ struct registering {
 
 /* ---- the request ---- */
 
-/* TS 24.229 5.2.2.1: the parameter is ours to set; a phone's own word about its protection counts for
- * nothing. */
-static void cut_integrity_protected(const struct sip_msg *rq, struct sip_edit *e)
-{
-    const struct sip_header *h = sip_msg_first(rq, SIP_H_AUTHORIZATION);
-    for (; h; h = sip_msg_next(rq, h)) {
-        struct bytes rest = h->value;
-        size_t at = 0;
-        while (at < rest.n && !bytes_istarts(bytes_skip(rest, at), BYTES("integrity-protected")))
-            at++;
-        if (at == rest.n)
-            continue;
-        struct bytes from = bytes_skip(rest, at);
-        size_t comma = bytes_find_byte(from, ',');
-        if (comma != BYTES_NOT_FOUND) {
-            sip_edit_cut(e, bytes_first(from, comma + 1));
-            continue;
-        }
-        while (at > 0 && rest.p[at - 1] != ',')
-            at--;
-        sip_edit_cut(
-            e, bytes_skip(rest, at ? at - 1 : 0)); /* the last parameter goes with the comma before it */
-    }
-}
-
 static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rq,
                         struct sip_edit *e)
 {
@@ -49,7 +25,7 @@ static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const
                     SIP_H_ROUTE); /* the phone's outbound proxy is us; the way to the core is ours to know */
     trust_apply(rq, TRUST_FROM_PHONE, e);
     passage_edit_sec_agree(rq, e);
-    cut_integrity_protected(rq, e);
+    integrity_cut(rq, e);
     sip_edit_push(e, SIP_H_PATH, bytes_str(g->path));
     sip_edit_add(e, SIP_H_REQUIRE, BYTES("path")); /* TS 24.229 5.2.2.1 */
     if (!sip_msg_has_token(rq, SIP_H_SUPPORTED, BYTES("path")))

@@ -23,12 +23,15 @@ static const struct {
     {SIP_H_PATH, IN | OUT}, /* RFC 3327: between edge and registrar */
 };
 
+/* One line holds it all (RFC 3323 4.2), but whoever writes two of them means both. */
 static bool wants_privacy(const struct sip_msg *m)
 {
-    struct bytes rest = sip_msg_value(m, SIP_H_PRIVACY), item;
-    while (bytes_split(&rest, ';', &item)) {
-        if (bytes_ieq(bytes_trim(item), BYTES("id")))
-            return true;
+    for (const struct sip_header *h = sip_msg_first(m, SIP_H_PRIVACY); h; h = sip_msg_next(m, h)) {
+        struct bytes rest = h->value, item;
+        while (bytes_split(&rest, ';', &item)) {
+            if (bytes_ieq(bytes_trim(item), BYTES("id")))
+                return true;
+        }
     }
     return false;
 }
