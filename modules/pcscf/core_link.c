@@ -115,15 +115,23 @@ bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct ad
     const struct core_name *core = &p->core.name;
     if (core->transport == TRANSPORT_NONE || transport == TRANSPORT_TLS)
         return false;
-    if (p->config->core_networks.n)
-        return cidr_set_match(&p->config->core_networks, peer) != NULL;
     /* A connection comes from any port; a datagram from the port that we send to. */
-    return transport == TRANSPORT_UDP ? addr_eq(peer, &core->addr) : addr_ip_eq(peer, &core->addr);
+    if (transport == TRANSPORT_UDP ? addr_eq(peer, &core->addr) : addr_ip_eq(peer, &core->addr))
+        return true;
+    return p->config->core_networks.n && cidr_set_match(&p->config->core_networks, peer) != NULL;
+}
+
+/* Anybody can write the core's address into a datagram, so it counts only where the core is spoken to: phones
+ * that have a UDP listener of their own cannot reach that one, if the operator's network is in order. */
+static bool is_wrong_listener(const struct pcscf *p, const struct flow *f)
+{
+    return f->transport == TRANSPORT_UDP && p->core.name.transport == TRANSPORT_UDP &&
+           !p->config->core_networks.n && f->udp_index != p->core.flow.udp_index;
 }
 
 bool core_link_is_from(const struct pcscf *p, const struct sip_hop *from)
 {
     if (from->kind == HOP_LOCAL)
         return true;
-    return core_link_is_peer(p, from->flow.transport, &from->flow.peer);
+    return !is_wrong_listener(p, &from->flow) && core_link_is_peer(p, from->flow.transport, &from->flow.peer);
 }

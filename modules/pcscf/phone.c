@@ -287,6 +287,27 @@ bool phone_owns(const struct phone *ph, const struct flow_token *t)
     return false;
 }
 
+static bool has_aor(const struct phone *ph, struct bytes aor)
+{
+    list_each (it, &ph->registrations) {
+        if (bytes_eq(container_of(it, struct registration, link)->aor, aor))
+            return true;
+    }
+    return false;
+}
+
+bool phones_share_user(const struct pcscf *p, const struct flow *a, const struct flow *b)
+{
+    const struct phone *one = phone_find(p, a), *other = phone_find(p, b);
+    if (!one || !other)
+        return false;
+    list_each (it, &one->registrations) {
+        if (has_aor(other, container_of(it, struct registration, link)->aor))
+            return true;
+    }
+    return false;
+}
+
 static bool same_user(struct bytes aor, const struct sip_uri *uri)
 {
     char text[SIP_AOR_MAX];

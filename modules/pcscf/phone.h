@@ -71,5 +71,7 @@ enum flow_token_verdict {
 enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out);
 /* Is somebody registered on that phone whom the token was made for? */
 bool phone_owns(const struct phone *ph, const struct flow_token *t);
+/* Is one user registered on both flows? */
+bool phones_share_user(const struct pcscf *p, const struct flow *a, const struct flow *b);
 /* Can a request be sent to that phone now? Only for flows of this worker. */
 bool flow_reaches(const struct pcscf *p, const struct flow *f);

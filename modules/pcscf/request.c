@@ -115,4 +115,16 @@ static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct
     proxy_forward_ack(l, ack, &how);
 }
 
-const struct sip_layer_user pcscf_requests = {.on_request = on_request, .on_ack = on_ack};
+/* Each side answers for itself: what a phone says is not believed as the core's word is. A phone that has
+ * moved to a new connection may answer there. */
+static bool may_answer(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from)
+{
+    const struct pcscf *p = sip_layer_state(l);
+    bool core = core_link_is_from(p, to);
+    if (core != core_link_is_from(p, from))
+        return false;
+    return core || sip_hop_eq(to, from) || phones_share_user(p, &to->flow, &from->flow);
+}
+
+const struct sip_layer_user pcscf_requests = {
+    .on_request = on_request, .on_ack = on_ack, .may_answer = may_answer};

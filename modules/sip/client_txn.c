@@ -26,11 +26,20 @@ static struct client_txn *client_find(struct sip_layer *l, const struct sip_msg 
     return ct && ct->method == rs->cseq.method && ct->state != CLIENT_TERMINATED ? ct : NULL;
 }
 
-void client_receive(struct sip_layer *l, const struct sip_msg *rs)
+/* The branch is known to all who saw the request further on: a phone that was called must not answer in the
+ * place of the network. */
+static bool client_hears(struct client_txn *ct, const struct sip_hop *from)
+{
+    const struct sip_layer_user *user = ct->l->user;
+
+    return user->may_answer ? user->may_answer(ct->l, &ct->to, from) : sip_hop_eq(&ct->to, from);
+}
+
+void client_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rs)
 {
     struct client_txn *ct = client_find(l, rs);
 
-    if (!ct || ct->state == CLIENT_NEW) {
+    if (!ct || ct->state == CLIENT_NEW || !client_hears(ct, from)) {
         sip_layer_count(l, SIP_STAT_STRAY_RESPONSE);
         return;
     }

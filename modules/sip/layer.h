@@ -50,7 +50,7 @@ void server_reap(struct sip_layer *l);    /* what ended, and requests that are d
 void server_end_all(struct sip_layer *l); /* to be reaped then */
 
 size_t client_txn_size(void); /* of a slot */
-void client_receive(struct sip_layer *l, const struct sip_msg *rs);
+void client_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rs);
 void client_flow_dead(struct sip_layer *l, struct ref conn);
 void client_reap(struct sip_layer *l);
 void client_end_all(struct sip_layer *l);

@@ -153,7 +153,7 @@ int sip_layer_send(struct sip_layer *l, const struct sip_hop *to, struct bytes m
 void sip_layer_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *msg)
 {
     if (!msg->request)
-        client_receive(l, msg);
+        client_receive(l, from, msg);
     else if (msg->method == SIP_ACK)
         server_receive_ack(l, from, msg);
     else if (msg->method == SIP_CANCEL)

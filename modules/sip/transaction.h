@@ -5,8 +5,9 @@
  * refuse) or by forwarding it as a stateful proxy (proxy.h). Requests of its own go by client_txn.h.
  *
  * What happens to an incoming message:
- *  - response: its top Via branch names the client transaction; no such transaction, or CSeq method is
- * another: dropped and counted, never forwarded, 2xx neither (RFC 6026 7.3).
+ *  - response: its top Via branch names the client transaction; no such transaction, CSeq method is another,
+ * or it comes from somebody else than the request went to: dropped and counted, never forwarded, 2xx neither
+ * (RFC 6026 7.3).
  *  - request that matches a server transaction (17.2.3): a retransmission is absorbed and the last response
  * sent again; ACK for a non-2xx is absorbed.
  *  - ACK otherwise: on_ack, which forwards it statelessly (proxy_forward_ack) or drops it.
@@ -69,7 +70,7 @@ enum sip_stat {
 };
 extern const struct stat_table sip_stats;
 
-/* What an entity does with what the layer has no answer for. Both are needed. */
+/* What an entity does with what the layer has no answer for. */
 struct sip_layer_user {
     /* A new request, neither ACK nor CANCEL. It must end in a final response, in proxy_run or in
      * server_txn_abandon; all may happen later. rq (also server_txn_request) is a parsed copy in the
@@ -78,6 +79,9 @@ struct sip_layer_user {
     /* ACK to a 2xx, or to nothing we know (RFC 3261 16.10, 13.2.2.4): forward with proxy_forward_ack, or
      * drop. */
     void (*on_ack)(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *ack);
+    /* May a response to what went to `to` come from `from`? NULL: from the same hop only. A branch is no
+     * secret from those whom the request passed, and a response is believed as its side is. */
+    bool (*may_answer)(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from);
 };
 
 struct sip_layer_setup {

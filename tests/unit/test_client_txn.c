@@ -553,6 +553,21 @@ static void dropped_transaction_hears_nothing_but_its_end(void **state)
     assert_int_equal(r->n, 1);
 }
 
+static void response_counts_only_from_where_the_request_went(void **state)
+{
+    struct rig *r = *state;
+    struct heard *h = r->data;
+    struct sip_hop to = rig_tls(5), other = rig_tls(6);
+
+    begin(r, &to, "OPTIONS");
+    r->sent[0].to = other;
+    rig_answer(r, 0, 200);
+    assert_int_equal(h->responses, 0);
+    r->sent[0].to = to;
+    rig_answer(r, 0, 200);
+    assert_int_equal(h->responses, 1);
+}
+
 static void full_table_gives_no_transaction(void **state)
 {
     struct sip_config small = sip_config_defaults;
@@ -598,6 +613,7 @@ int main(void)
         WITH_RIG(response_needs_the_whole_branch_and_the_method),
         WITH_RIG(branch_names_this_worker_and_via_asks_for_rport_on_udp),
         WITH_RIG(dropped_transaction_hears_nothing_but_its_end),
+        WITH_RIG(response_counts_only_from_where_the_request_went),
         cmocka_unit_test(full_table_gives_no_transaction),
     };
 

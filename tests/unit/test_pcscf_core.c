@@ -116,6 +116,72 @@ static void the_phones_integrity_protected_is_taken_out(void **state)
     }
 }
 
+/* What one reader takes for text may be a parameter for the next: the core must see none of it. */
+static void an_integrity_protected_that_hides_does_not_get_through(void **state)
+{
+    static const char *const hidden[] = {
+        "username=\"a\",integrity-protected=\"no\",realm=\"r\",integrity-protected=\"tls-yes\"",
+        "integrity-protected=no,integrity-protected=tls-yes,username=\"a\"",
+        "username=\"integrity-protected,a\",integrity-protected=\"tls-yes\",realm=\"r\"",
+        "username=\"a\",x=<,integrity-protected=\"tls-yes\",y=>",
+        "username=\"a\",,integrity-protected=\"tls-yes\"",
+        "username=\"a\\\",integrity-protected=\"tls-yes\"",
+        "username=\"a\",\r\n Integrity-Protected\r\n =\r\n \"tls-yes\"",
+        "integrity-protected=\"tls-yes\"",
+    };
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        struct lab lab = lab_create();
+        char lines[512];
+        snprintf(lines, sizeof(lines), "Authorization: Digest realm=\"one\"\r\nAuthorization: Digest %s\r\n",
+                 hidden[i]);
+        char *m = registered(&lab, lines);
+        assert_null(strcasestr(m, "integrity-protected"));
+        assert_string_equal(header_of(m, "Authorization", 0), "Digest realm=\"one\"");
+        free(m);
+        world_destroy(lab.world);
+    }
+}
+
+static void answer_as(struct lab *lab, const struct flow *flow, const char *request)
+{
+    struct fake_phone ph = {.world = lab->world, .name = "somebody", .flow = *flow};
+    snprintf(ph.contact, sizeof(ph.contact), "sip:x@192.168.7.66");
+    phone_answers(&ph, request, "200 OK");
+}
+
+/* The Via list of a request is seen by all whom it passes, so the branch alone makes no one the core. */
+static void nobody_but_the_core_answers_for_the_core(void **state)
+{
+    struct lab lab = lab_create();
+    free(registered(&lab, ""));
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    phone_requests(&lab.alice, "INVITE", "sip:bob@else.example", "<sip:bob@else.example>", "c1", 1, "");
+    phone_drop(&lab.alice, "SIP/2.0 100");
+    char *m = phone_expect(&lab.core, "INVITE sip:bob@else.example");
+    struct flow stranger = phone_at(lab.world, "stranger", "", 0, 66).flow;
+    struct flow spoofed = lab.core.flow; /* the core's address, on the phones' listener */
+    spoofed.udp_index = 1;
+    spoofed.conn.worker = 0;
+    answer_as(&lab, &stranger, m);
+    answer_as(&lab, &spoofed, m);
+    answer_as(&lab, &lab.alice.flow, m);
+    phone_expect_none(&lab.alice);
+    core_answers(&lab, m, "180 Ringing", "");
+    phone_drop(&lab.alice, "SIP/2.0 180");
+    free(m);
+    world_destroy(lab.world);
+}
+
+static void the_cores_address_counts_only_on_the_cores_listener(void **state)
+{
+    struct lab lab = lab_create();
+    struct fake_phone spoofer = lab.core;
+    spoofer.flow.udp_index = 1;
+    phone_requests(&spoofer, "OPTIONS", "sip:10.9.9.9:5060", "<sip:10.9.9.9:5060>", "ping", 1, "");
+    phone_drop(&spoofer, "SIP/2.0 403");
+    world_destroy(lab.world);
+}
+
 static void a_call_goes_out_by_the_service_route_with_the_default_identity(void **state)
 {
     struct lab lab = lab_create();
@@ -277,6 +343,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_register_reaches_the_core_with_what_the_edge_owes_it),
         cmocka_unit_test(the_phones_integrity_protected_is_taken_out),
+        cmocka_unit_test(an_integrity_protected_that_hides_does_not_get_through),
+        cmocka_unit_test(nobody_but_the_core_answers_for_the_core),
+        cmocka_unit_test(the_cores_address_counts_only_on_the_cores_listener),
         cmocka_unit_test(a_call_goes_out_by_the_service_route_with_the_default_identity),
         cmocka_unit_test(the_cores_request_finds_the_phone_by_its_path),
         cmocka_unit_test(a_dead_flow_is_430_a_forged_token_403_no_token_404),
