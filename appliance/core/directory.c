@@ -1,6 +1,8 @@
 #include "appliance/core/directory.h"
+#include "appliance/base/list.h"
 #include "appliance/base/map.h"
 #include "appliance/base/random.h"
+#include "appliance/core/presence.h"
 #include "appliance/core/store.h"
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -26,7 +28,9 @@ static const struct store_stmt sql_remove = {STORE_HARD, "DELETE FROM user WHERE
 /* One allocation a user, its size set by the limits of realm and name. */
 struct user {
     struct map_node node;
+    struct map_node by_hash;
     struct user_key key;
+    uint8_t hash[USER_HASH];
     uint8_t realm_len, name_len;
     uint8_t text[]; /* realm, name */
 };
@@ -36,8 +40,17 @@ struct shard {
     struct map users;
 };
 
+/* The same users by USERHASH. Who changes a user holds the lock of his shard, then that of this one: what is
+ * found here under the lock stands while it is held. */
+struct hash_shard {
+    _Alignas(64) pthread_rwlock_t lock;
+    struct map users;
+};
+
 struct directory {
     struct shard shards[SHARDS];
+    struct hash_shard hashes[SHARDS];
+    struct presence *presence;
     struct hash_key hash_key;
     atomic_size_t count;
     pthread_mutex_t writers; /* keeps store and memory in one order */
@@ -69,6 +82,10 @@ static struct user *user_create(struct bytes realm, struct bytes name, const str
     struct user *u = calloc(1, sizeof *u + realm.n + name.n);
     if (!u)
         return NULL;
+    if (!user_hash(realm, name, u->hash)) {
+        free(u);
+        return NULL;
+    }
     u->key = *key;
     u->realm_len = (uint8_t)realm.n;
     u->name_len = (uint8_t)name.n;
@@ -92,6 +109,33 @@ static struct shard *shard_of(struct directory *d, uint64_t hash)
     return &d->shards[hash >> 32 & (SHARDS - 1)];
 }
 
+static struct hash_shard *hash_shard_of(struct directory *d, uint64_t hash)
+{
+    return &d->hashes[hash >> 32 & (SHARDS - 1)];
+}
+
+static uint64_t hash_of_hash(const struct directory *d, const uint8_t hash[static USER_HASH])
+{
+    return bytes_hash(&d->hash_key, bytes_of(hash, USER_HASH));
+}
+
+static void enter_hash(struct directory *d, struct user *u)
+{
+    uint64_t hash = hash_of_hash(d, u->hash);
+    struct hash_shard *s = hash_shard_of(d, hash);
+    pthread_rwlock_wrlock(&s->lock);
+    map_insert(&s->users, &u->by_hash, hash);
+    pthread_rwlock_unlock(&s->lock);
+}
+
+static void leave_hash(struct directory *d, struct user *u)
+{
+    struct hash_shard *s = hash_shard_of(d, hash_of_hash(d, u->hash));
+    pthread_rwlock_wrlock(&s->lock);
+    map_remove(&s->users, &u->by_hash);
+    pthread_rwlock_unlock(&s->lock);
+}
+
 static struct user *find(const struct shard *s, uint64_t hash, struct bytes realm, struct bytes name)
 {
     for (struct map_node *n = map_find(&s->users, hash); n; n = map_next(n)) {
@@ -110,10 +154,13 @@ struct directory *directory_create(void)
     memset(d, 0, sizeof *d);
     d->hash_key = random_hash_key();
     pthread_mutex_init(&d->writers, NULL);
-    bool good = true;
+    d->presence = presence_create();
+    bool good = d->presence != NULL;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_rwlock_init(&d->shards[i].lock, NULL);
+        pthread_rwlock_init(&d->hashes[i].lock, NULL);
         good = map_init(&d->shards[i].users, 16) == 0 && good;
+        good = map_init(&d->hashes[i].users, 16) == 0 && good;
     }
     if (good)
         return d;
@@ -136,8 +183,11 @@ void directory_destroy(struct directory *d)
         if (s->users.rows)
             map_walk(&s->users, destroy_node, &s->users);
         map_fini(&s->users);
+        map_fini(&d->hashes[i].users);
         pthread_rwlock_destroy(&s->lock);
+        pthread_rwlock_destroy(&d->hashes[i].lock);
     }
+    presence_destroy(d->presence);
     pthread_mutex_destroy(&d->writers);
     OPENSSL_cleanse(&d->hash_key, sizeof d->hash_key);
     free(d);
@@ -153,6 +203,33 @@ bool directory_find(struct directory *d, struct bytes realm, struct bytes name, 
     const struct user *u = find(s, hash, realm, name);
     if (u)
         *out = u->key;
+    pthread_rwlock_unlock(&s->lock);
+    return u != NULL;
+}
+
+static const struct user *find_hash(const struct hash_shard *s, uint64_t key, struct bytes realm,
+                                    const uint8_t hash[static USER_HASH])
+{
+    for (struct map_node *n = map_find(&s->users, key); n; n = map_next(n)) {
+        const struct user *u = container_of(n, struct user, by_hash);
+        if (memcmp(u->hash, hash, USER_HASH) == 0 && bytes_eq(user_realm(u), realm))
+            return u;
+    }
+    return NULL;
+}
+
+bool directory_find_hash(struct directory *d, struct bytes realm, const uint8_t hash[static USER_HASH],
+                         struct user_name *name, struct user_key *out)
+{
+    uint64_t key = hash_of_hash(d, hash);
+    struct hash_shard *s = hash_shard_of(d, key);
+    pthread_rwlock_rdlock(&s->lock);
+    const struct user *u = find_hash(s, key, realm, hash);
+    if (u) {
+        *out = u->key;
+        name->n = u->name_len;
+        memcpy(name->text, user_name(u).p, u->name_len);
+    }
     pthread_rwlock_unlock(&s->lock);
     return u != NULL;
 }
@@ -173,11 +250,14 @@ static int put_in_memory(struct directory *d, struct bytes realm, struct bytes n
     struct shard *s = shard_of(d, hash);
     pthread_rwlock_wrlock(&s->lock);
     struct user *old = find(s, hash, realm, name);
-    if (old)
+    if (old) {
         map_remove(&s->users, &old->node);
-    else
+        leave_hash(d, old);
+    } else {
         atomic_fetch_add(&d->count, 1);
+    }
     map_insert(&s->users, &fresh->node, hash);
+    enter_hash(d, fresh);
     pthread_rwlock_unlock(&s->lock);
     user_destroy(old);
     return 0;
@@ -191,6 +271,7 @@ static bool remove_from_memory(struct directory *d, struct bytes realm, struct b
     struct user *u = find(s, hash, realm, name);
     if (u) {
         map_remove(&s->users, &u->node);
+        leave_hash(d, u);
         atomic_fetch_sub(&d->count, 1);
     }
     pthread_rwlock_unlock(&s->lock);
@@ -291,6 +372,28 @@ void directory_walk(struct directory *d, directory_each *each, void *arg)
     }
 }
 
+bool directory_arrive(struct directory *d, struct bytes name, uint64_t now)
+{
+    return presence_arrive(d->presence, name, now);
+}
+
+void directory_leave(struct directory *d, struct bytes name, uint64_t now)
+{
+    presence_leave(d->presence, name, now);
+}
+
+bool directory_is_present(struct directory *d, struct bytes realm, struct bytes name, uint64_t now)
+{
+    uint8_t both[2 * DIRECTORY_NAME_MAX + 1];
+    if (!names_fit(realm, name))
+        return false;
+    memcpy(both, name.p, name.n);
+    both[name.n] = '@';
+    memcpy(both + name.n + 1, realm.p, realm.n);
+    return presence_has(d->presence, name, now) ||
+           presence_has(d->presence, bytes_of(both, name.n + 1 + realm.n), now);
+}
+
 /* Keys. */
 
 static bool is_plain(struct bytes b)
@@ -301,12 +404,12 @@ static bool is_plain(struct bytes b)
     return true;
 }
 
-/* H(name ":" realm ":" password): RFC 7616 3.4.2, RFC 8489 9.2.2. */
-static bool hash_a1(const EVP_MD *md, const struct bytes part[3], uint8_t *out)
+/* H of n texts with colons between: RFC 7616 3.4.2, RFC 8489 9.2.2 and 14.4. */
+static bool hash_joined(const EVP_MD *md, const struct bytes *part, int n, uint8_t *out)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = ctx && EVP_DigestInit_ex(ctx, md, NULL);
-    for (int i = 0; good && i < 3; i++)
+    for (int i = 0; good && i < n; i++)
         good = (i == 0 || EVP_DigestUpdate(ctx, ":", 1)) && EVP_DigestUpdate(ctx, part[i].p, part[i].n);
     good = good && EVP_DigestFinal_ex(ctx, out, NULL);
     EVP_MD_CTX_free(ctx);
@@ -315,7 +418,6 @@ static bool hash_a1(const EVP_MD *md, const struct bytes part[3], uint8_t *out)
 
 int user_key_derive(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out)
 {
-    const struct bytes part[3] = {name, realm, password};
     if (!names_fit(realm, name) || password.n == 0 || password.n > PASSWORD_MAX)
         return -EINVAL;
     if (!is_plain(realm) || !is_plain(name) || !is_plain(password))
@@ -323,6 +425,18 @@ int user_key_derive(struct bytes realm, struct bytes name, struct bytes password
     if (bytes_find_byte(name, ':') != BYTES_NOT_FOUND)
         return -EINVAL;
     *out = (struct user_key){.enabled = true};
-    bool good = hash_a1(EVP_md5(), part, out->md5) && hash_a1(EVP_sha256(), part, out->sha256);
+    bool good = user_key_hash(realm, name, password, out);
     return good ? 0 : -EIO; /* a machine whose OpenSSL refuses MD5 (FIPS) */
+}
+
+bool user_key_hash(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out)
+{
+    const struct bytes part[3] = {name, realm, password};
+    return hash_joined(EVP_md5(), part, 3, out->md5) && hash_joined(EVP_sha256(), part, 3, out->sha256);
+}
+
+bool user_hash(struct bytes realm, struct bytes name, uint8_t out[static USER_HASH])
+{
+    const struct bytes part[2] = {name, realm};
+    return hash_joined(EVP_sha256(), part, 2, out);
 }

@@ -76,6 +76,31 @@ static void keys_sign_the_example_of_rfc_8489(void **state)
     assert_string_equal(hex, want);
 }
 
+/* RFC 8489 B.1: the USERHASH of that user finds him, and nobody in another realm. */
+static void a_user_is_found_by_the_userhash_of_rfc_8489(void **state)
+{
+    static const char hash_hex[] = "4a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704";
+    static const char matrix[] = "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9";
+    struct directory *d = directory_create();
+    struct user_key one = {.md5 = {1}, .enabled = true}, two = {.md5 = {2}, .enabled = true}, got;
+    struct user_name name;
+    uint8_t hash[USER_HASH];
+    assert_non_null(d);
+    assert_int_equal(bytes_from_hex(bytes_str(hash_hex), hash, sizeof hash), USER_HASH);
+    assert_false(directory_find_hash(d, REALM, hash, &name, &got));
+    assert_int_equal(directory_put(d, NULL, REALM, bytes_str(matrix), &one, 0), 0);
+    assert_true(directory_find_hash(d, REALM, hash, &name, &got));
+    assert_int_equal(got.md5[0], 1);
+    assert_true(bytes_eq(bytes_of(name.text, name.n), bytes_str(matrix)));
+    assert_false(directory_find_hash(d, BYTES("example.com"), hash, &name, &got));
+    assert_int_equal(directory_put(d, NULL, REALM, bytes_str(matrix), &two, 0), 0);
+    assert_true(directory_find_hash(d, REALM, hash, &name, &got));
+    assert_int_equal(got.md5[0], 2);
+    assert_int_equal(directory_remove(d, NULL, REALM, bytes_str(matrix)), 0);
+    assert_false(directory_find_hash(d, REALM, hash, &name, &got));
+    directory_destroy(d);
+}
+
 static void names_and_passwords_that_cannot_be_are_refused(void **state)
 {
     struct user_key k;
@@ -251,12 +276,19 @@ static void *look_up(void *arg)
 {
     struct directory *d = arg;
     struct user_key got;
+    struct user_name whose;
+    uint8_t hash[USER_HASH];
     char name[16];
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < USERS; i++) {
             snprintf(name, sizeof name, "u%d", i);
             /* Whatever is found is whole: one put's key, never halves of two. */
             if (directory_find(d, REALM, bytes_str(name), &got) && got.md5[0] != got.sha256[31])
+                return arg;
+            if (!user_hash(REALM, bytes_str(name), hash))
+                return arg;
+            if (directory_find_hash(d, REALM, hash, &whose, &got) &&
+                (got.md5[0] != got.sha256[31] || !bytes_eq(bytes_of(whose.text, whose.n), bytes_str(name))))
                 return arg;
         }
     }
@@ -294,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_answer_the_examples_of_rfc_7616),
         cmocka_unit_test(keys_sign_the_example_of_rfc_8489),
+        cmocka_unit_test(a_user_is_found_by_the_userhash_of_rfc_8489),
         cmocka_unit_test(names_and_passwords_that_cannot_be_are_refused),
         cmocka_unit_test(realm_and_name_are_both_the_key),
         cmocka_unit_test(names_out_of_bounds_are_refused),
