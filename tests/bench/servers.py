@@ -1,0 +1,176 @@
+"""servers: the two TURN servers under load, started alike: same certificate, realm, user, relay ports, one core."""
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+REALM, USER, PASSWORD = "bench.test", "bench", "secret"
+FIRST_PORT, LAST_PORT = 28500, 28999   # of the servers
+RELAY_PORTS = (10000, 23999)           # below the kernel's own range; 9000 allocations must fit
+PATIENCE = 30
+
+
+class Trouble(Exception):
+    """A server or the driver did not do its part."""
+
+
+def free_port():
+    for port in range(FIRST_PORT, LAST_PORT):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Trouble(f"no free port from {FIRST_PORT} to {LAST_PORT}")
+
+
+def make_certificate(folder):
+    cert, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=localhost"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def descriptors():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pinned(core):
+    """What a child does before it becomes its program. Servers and driver alike go before whatever else the machine
+    is doing, where that is allowed."""
+    def prepare():
+        descriptors()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, -15)
+        os.sched_setaffinity(0, {core})
+    return prepare
+
+
+class Server:
+    """One process; `folder` is its own. Subclasses say how it is configured and when it is ready."""
+    name = ""
+
+    def __init__(self, folder, certificate, core):
+        self.folder = os.path.join(folder, self.name)
+        os.makedirs(self.folder, exist_ok=True)
+        self.cert, self.key = certificate
+        self.core = core
+        self.port = None
+        self.process = None
+        self.fresh = True
+
+    def start(self):
+        self.port = free_port()
+        command = self.configure()
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=pinned(self.core), cwd=self.folder)
+        self.fresh = True
+        end = time.monotonic() + PATIENCE
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise Trouble(f"{self.name} does not start; its log: {self.tail()}")
+            time.sleep(0.05)
+        self.after_start()
+        return self
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def tail(self):
+        try:
+            with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as f:
+                return f.read()[-1500:]
+        except OSError:
+            return ""
+
+    def configure(self):
+        raise NotImplementedError
+
+    def is_ready(self):
+        raise NotImplementedError
+
+    def after_start(self):
+        pass
+
+    def accepts(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+class Sallyport(Server):
+    """One worker, since it has one core; everything else as shipped, but for the limits of one address and user."""
+    name = "sallyport"
+
+    def __init__(self, folder, certificate, core, programs):
+        super().__init__(folder, certificate, core)
+        self.programs = programs
+
+    def configure(self):
+        with open(f"{self.folder}/conf", "w", encoding="ascii") as f:
+            f.write(f'''process {{ threads = 1 }}
+log {{ level = "warn" }}
+store {{ path = "{self.folder}/state" }}
+control {{ socket = "{self.folder}/control" }}
+door {{
+  listen = {{ "tls://127.0.0.1:{self.port}" }}
+  per_address_exempt = {{ "127.0.0.0/8" }}
+}}
+tls {{ certificates = {{ "{self.cert}" }} keys = {{ "{self.key}" }} }}
+pcscf {{ host = "gw.{REALM}" }}
+registrar {{ domains = {{ "{REALM}" }} }}
+turn {{
+  realm = "{REALM}"
+  relay_addresses = {{ "127.0.0.1" }}
+  relay_ports = "{RELAY_PORTS[0]}-{RELAY_PORTS[1]}"
+  allow_peers = {{ "127.0.0.0/8" }}
+  user_allocations = 0
+}}
+''')
+        os.makedirs(f"{self.folder}/state", mode=0o700, exist_ok=True)
+        return [f"{self.programs}/sallyportd", "-c", f"{self.folder}/conf"]
+
+    def ctl(self, *words, **more):
+        return subprocess.run([f"{self.programs}/sallyportctl", "-s", f"{self.folder}/control", *words], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
+
+    def is_ready(self):
+        return self.ctl("ping").returncode == 0
+
+    def after_start(self):
+        done = self.ctl("user", "add", USER, "--realm", REALM, input=PASSWORD + "\n")
+        if done.returncode:
+            raise Trouble(f"sallyportctl user add: {done.stdout}")
+
+
+class Coturn(Server):
+    """Debian's, with its own choice of threads. Its 4.6.1 has no TLS 1.3 for clients that say 1.2 first, as all do."""
+    name = "coturn"
+
+    def configure(self):
+        program = shutil.which("turnserver", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if not program:
+            raise Trouble("turnserver is not installed")
+        return [program, "-n", "-L", "127.0.0.1", "-E", "127.0.0.1", "-p", str(self.port + 500),
+                "--tls-listening-port", str(self.port), "--cert", self.cert, "--pkey", self.key, "--lt-cred-mech",
+                "-u", f"{USER}:{PASSWORD}", "-r", REALM, "--allow-loopback-peers", "--no-cli", "--no-dtls",
+                "--db", f"{self.folder}/db", "--log-file", "stdout", "--pidfile", f"{self.folder}/pid",
+                "--min-port", str(RELAY_PORTS[0]), "--max-port", str(RELAY_PORTS[1])]
+
+    def is_ready(self):
+        return "Relay ports initialization done" in self.tail() and self.accepts()
