@@ -26,7 +26,7 @@ void entry_touch(struct entry *e)
 static int wanted_events(const struct entry *e)
 {
     int events = e->blocked ? EV_WRITE : 0;
-    bool reads = e->stage >= STAGE_CLOSING || !e->paused;
+    bool reads = e->stage >= STAGE_CLOSING || (!e->paused && !list_linked(&e->shaking));
     return reads && !e->eof && !e->broken ? events | EV_READ : events;
 }
 
@@ -138,6 +138,7 @@ static struct entry *entry_create(struct listener *l, int fd, const struct addr 
     e->frame_max = (size_t)d->config->frame_max;
     e->timer.fire = on_time;
     list_init(&e->dirty);
+    list_init(&e->shaking);
     ev_io_init(&e->io, on_ready, fd, 0);
     e->io.data = e;
     return e;
@@ -203,10 +204,7 @@ int entry_begin(struct entry *e)
         return 0;
     }
     e->stage = STAGE_HANDSHAKE;
-    int rc = conn_tls_begin(e);
-    if (rc < 0)
-        entry_break(e, CLOSE_MEMORY);
-    return rc;
+    return 0;
 }
 
 /* From here on silence is no mistake: a client may keep a spare connection. So the deadline is long until the
@@ -238,6 +236,7 @@ void conn_close(struct conn *c, enum close_reason why)
     if (e->stage >= STAGE_CLOSING)
         return;
     e->why = why;
+    entry_leave_shaking(e);
     e->stage = STAGE_CLOSING;
     e->frame_since = 0;
     e->deadline = e->door->w->now + (uint64_t)e->door->config->close_timeout;

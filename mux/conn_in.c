@@ -1,4 +1,5 @@
 /* From the socket to the module: PROXY header, first byte, first bytes, frames. */
+#include "appliance/base/wire.h"
 #include "mux/conn_private.h"
 #include "mux/proxy_protocol.h"
 #include "mux/sniff.h"
@@ -7,6 +8,8 @@
 #include <sys/socket.h>
 
 #define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446 5.1 */
+#define RECORD_HEAD          5
+#define RECORD_MAX           16384
 
 /* A browser, or a person with curl, that spoke HTTP where TLS is due gets a word that helps. */
 static const struct bytes plain_answer = {
@@ -156,6 +159,35 @@ void entry_give(struct entry *e, struct bytes in)
 }
 
 /* In front of TLS. */
+static bool record_is_whole(struct bytes in)
+{
+    size_t n = in.n >= RECORD_HEAD ? load_u16(in.p + 3) : SIZE_MAX;
+    return n != SIZE_MAX && (n > RECORD_MAX || in.n >= RECORD_HEAD + n); /* OpenSSL judges one too long */
+}
+
+/* OpenSSL takes some 50 KB for a handshake, at its first byte. So it sees nothing before the record of the
+ * ClientHello is whole: who connects and stays silent, or drips, costs little more than what he sent. */
+static void take_hello(struct entry *e, struct bytes in)
+{
+    struct buf held;
+    if (!join(e, &in)) {
+        entry_break(e, CLOSE_MEMORY);
+        return;
+    }
+    if (!record_is_whole(in)) {
+        if (in.p != buf_bytes(&e->rest).p)
+            keep(e, in);
+        return;
+    }
+    held = e->rest; /* `in` may lie there; and what is decrypted finds an empty rest */
+    buf_init(&e->rest);
+    if (conn_tls_begin(e) < 0)
+        entry_break(e, CLOSE_MEMORY);
+    else
+        conn_tls_take(e, in);
+    spare_give(e->door, &held);
+}
+
 static void refuse_plain(struct entry *e, struct bytes first)
 {
     if (proxy_looks_like(first)) {
@@ -171,7 +203,7 @@ static void take(struct entry *e, struct bytes in)
 {
     if (!in.n)
         return;
-    if (!e->ssl) {
+    if (e->conn.transport != TRANSPORT_TLS) {
         entry_give(e, in);
         return;
     }
@@ -180,7 +212,10 @@ static void take(struct entry *e, struct bytes in)
         return;
     }
     e->first_seen = true;
-    conn_tls_take(e, in);
+    if (e->ssl)
+        conn_tls_take(e, in);
+    else
+        take_hello(e, in);
 }
 
 static void use_addresses(struct entry *e, const struct proxy_header *h)
@@ -233,31 +268,14 @@ static void discard(struct entry *e, ssize_t n)
 static void peer_ended(struct entry *e)
 {
     e->eof = true;
-    bool cut = e->ssl && e->first_seen;
+    bool cut = e->conn.transport == TRANSPORT_TLS && e->first_seen;
     conn_close(&e->conn, cut ? CLOSE_RESET : CLOSE_PEER);
     entry_touch(e);
 }
 
-/* Handshakes are dear (some 200 us each); those over the turn's share stay in the socket until the next turn.
- */
-static bool may_handshake(struct entry *e)
+static void receive_now(struct entry *e)
 {
     struct door *d = e->door;
-    if (e->stage != STAGE_HANDSHAKE)
-        return true;
-    if (d->handshakes_left == 0) {
-        door_count(d, DOOR_TLS_PUT_OFF);
-        return false;
-    }
-    d->handshakes_left--;
-    return true;
-}
-
-void entry_receive(struct entry *e)
-{
-    struct door *d = e->door;
-    if (!may_handshake(e))
-        return;
     ssize_t n = recv(e->fd, d->raw, RAW_MAX, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -275,4 +293,46 @@ void entry_receive(struct entry *e)
         take_proxy(e, bytes_of(d->raw, (size_t)n));
     else
         take(e, bytes_of(d->raw, (size_t)n));
+}
+
+/* Handshakes are dear (some 200 us each), so they wait for the end of the turn, behind all that stands, and a
+ * turn serves only so many. First come, first served, or peers that drip their bytes would be served for ever
+ * and an honest one never; and meanwhile the socket is not watched, or the loop would be told of all of them
+ * in every turn. */
+static void enter_shaking(struct entry *e)
+{
+    struct door *d = e->door;
+    if (list_linked(&e->shaking))
+        return;
+    if (d->n_shaking >= (unsigned)d->config->handshakes_per_turn)
+        door_count(d, DOOR_TLS_PUT_OFF);
+    list_push_back(&d->shaking, &e->shaking);
+    d->n_shaking++;
+    entry_watch(e);
+}
+
+void entry_leave_shaking(struct entry *e)
+{
+    if (!list_linked(&e->shaking))
+        return;
+    list_remove(&e->shaking);
+    e->door->n_shaking--;
+}
+
+void handshakes_serve(struct door *d)
+{
+    for (int64_t i = 0; i < d->config->handshakes_per_turn && !list_empty(&d->shaking); i++) {
+        struct entry *e = container_of(d->shaking.next, struct entry, shaking);
+        entry_leave_shaking(e);
+        receive_now(e);
+        entry_watch(e);
+    }
+}
+
+void entry_receive(struct entry *e)
+{
+    if (e->stage == STAGE_HANDSHAKE)
+        enter_shaking(e);
+    else
+        receive_now(e);
 }

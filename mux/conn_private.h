@@ -64,8 +64,9 @@ struct door {
     ev_idle again; /* there is more to do before the loop may sleep */
     struct tls *tls;
     BIO_METHOD *bio;
-    struct bytes feed; /* what OpenSSL reads from, during a call into it */
-    unsigned handshakes_left;
+    struct bytes feed;   /* what OpenSSL reads from, during a call into it */
+    struct list shaking; /* entries with bytes of a handshake, in the order in which they came */
+    unsigned n_shaking;
     struct listener listeners[DOOR_SOCKETS];
     unsigned n_listeners;
     struct udp_socket *udp[DOOR_SOCKETS];
@@ -100,6 +101,7 @@ struct entry {
     ev_io io;
     int events; /* that io waits for */
     struct list dirty;
+    struct list shaking; /* in the door's */
     struct timer timer;
     uint64_t deadline;    /* of the stage; 0 = none */
     uint64_t frame_since; /* something is incomplete since then; 0 = nothing is */
@@ -109,8 +111,10 @@ struct entry {
     uint64_t frame_ms;
     size_t frame_max;
     struct buf rest, out, wire;
-    SSL *ssl;
+    SSL *ssl; /* NULL on TCP, and before the first record is whole */
     struct tls *tls;
+    uint64_t rekeyed_since; /* the peer's key updates are counted from then on */
+    unsigned rekeyed;
 };
 
 static inline struct entry *entry_of(struct conn *c)
@@ -158,6 +162,8 @@ int entry_begin(
 
 /* conn_in.c */
 void entry_receive(struct entry *e);
+void entry_leave_shaking(struct entry *e);
+void handshakes_serve(struct door *d); /* end of turn: as many of door.shaking as a turn may serve */
 void entry_give(struct entry *e, struct bytes decrypted);
 /* conn_out.c */
 void entry_flush(struct entry *e);

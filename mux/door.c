@@ -48,10 +48,10 @@ static void settle_round(struct door *d)
 static void at_end(struct worker *w, struct turn_hook *h)
 {
     struct door *d = container_of(h, struct door, hook);
-    d->handshakes_left = (unsigned)d->config->handshakes_per_turn;
+    handshakes_serve(d);
     for (int i = 0; i < TURN_ROUNDS && !list_empty(&d->dirty); i++)
         settle_round(d);
-    if (list_empty(&d->dirty))
+    if (list_empty(&d->dirty) && list_empty(&d->shaking))
         ev_idle_stop(w->loop, &d->again);
     else
         ev_idle_start(w->loop, &d->again);
@@ -162,7 +162,7 @@ static struct door *door_create(struct worker *w, const struct module *const *mo
     d->config = config_of(w->config, &door_settings);
     d->stats = stats_row(w->gw->stats, &door_stats, w->id);
     d->reserve_fd = -1;
-    d->handshakes_left = (unsigned)d->config->handshakes_per_turn;
+    list_init(&d->shaking);
     d->hook.at_end = at_end;
     list_init(&d->dirty);
     ev_idle_init(&d->again, on_again);

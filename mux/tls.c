@@ -126,8 +126,6 @@ static void set_options(SSL_CTX *ctx, const struct tls_config *c)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-    /* A ClientHello with every extension there is stays far below this. */
-    SSL_CTX_set_max_cert_list(ctx, 16384);
 }
 
 static bool set_up(struct tls *t, const struct tls_config *c, struct buf *why)

@@ -321,16 +321,148 @@ static void handshakes_of_one_turn_are_bounded(void **state)
         SSL_do_handshake(c[i].ssl);
     }
     rig_turn(r); /* accepted */
+    unsigned before = 8;
     for (int turn = 0; turn < 2; turn++) {
-        for (unsigned i = 0; i < RIG_WORKERS; i++)
-            assert_true(door_of(r->gw.workers[i])->handshakes_left <= 2);
         rig_turn(r);
+        unsigned waiting = 0;
+        for (unsigned i = 0; i < RIG_WORKERS; i++)
+            waiting += door_of(r->gw.workers[i])->n_shaking;
+        assert_true(before - waiting <= 2 * RIG_WORKERS);
+        before = waiting;
     }
     assert_true(rig_stat(r, DOOR_TLS_PUT_OFF) > 0);
     for (int i = 0; i < 8; i++) {
         assert_int_equal(client_try_shake(&c[i]), SSL_ERROR_NONE);
         client_close(&c[i]);
     }
+    rig_close(r);
+}
+
+static const struct entry *only_entry(struct rig *r)
+{
+    const struct entry *found = NULL;
+    for (unsigned i = 0; i < RIG_WORKERS; i++) {
+        uint32_t cursor = 0;
+        const struct entry *e = slots_next(&door_of(r->gw.workers[i])->conns, &cursor);
+        found = e ? e : found;
+    }
+    assert_non_null(found);
+    return found;
+}
+
+/* Memory before authentication: OpenSSL takes some 50 KB at the first byte it sees. */
+static void half_a_hello_costs_no_openssl(void **state)
+{
+    struct rig *r = open_rig("");
+    int fd = rig_connect(r);
+    send(fd, "\x16\x03\x01\x00\x80\x01", 6, 0);
+    rig_turns(r, 3);
+    assert_null(only_entry(r)->ssl);
+    assert_int_equal(buf_len(&only_entry(r)->rest), 6);
+    close(fd);
+    rig_turns(r, 3);
+    assert_int_equal(rig_closes(r, CLOSE_RESET), 1);
+    assert_int_equal(rig_standing(r), 0);
+    rig_close(r);
+}
+
+/* Longer than what is put in front of the next piece, so that it is gathered in the rest. */
+static void long_hello_in_pieces(void **state)
+{
+    struct rig *r = open_rig("");
+    struct client c = client_new(r);
+    uint8_t ids[9000], hello[12000];
+    for (size_t i = 0; i < sizeof ids; i += 9)
+        memcpy(ids + i,
+               "\x08"
+               "sallypor",
+               9);
+    SSL_CTX_set_alpn_protos(c.ctx, ids, sizeof ids);
+    BIO *in = BIO_new_socket(c.fd, BIO_NOCLOSE), *out = BIO_new(BIO_s_mem());
+    c.ssl = SSL_new(c.ctx);
+    SSL_set_bio(c.ssl, in, out);
+    SSL_set_connect_state(c.ssl);
+    assert_int_equal(SSL_do_handshake(c.ssl), -1);
+    int n = BIO_read(out, hello, sizeof hello);
+    assert_true(n > 9000);
+    for (int at = 0; at < n; at += 700) {
+        send(c.fd, hello + at, (size_t)(n - at < 700 ? n - at : 700), 0);
+        rig_turns(r, 2);
+    }
+    SSL_set0_wbio(c.ssl, BIO_new_socket(c.fd, BIO_NOCLOSE));
+    assert_int_equal(client_try_shake(&c), SSL_ERROR_NONE);
+    client_send(&c, "Echo", 4);
+    client_expect(&c, "Echo", 4);
+    assert_holds_no_bytes(r);
+    client_close(&c);
+    rig_close(r);
+}
+
+static void record_that_claims_too_much(void **state)
+{
+    struct rig *r = open_rig("");
+    int fd = rig_connect(r);
+    send(fd, "\x16\x03\x01\xff\xff\x01", 6, 0);
+    rig_turns(r, 3);
+    assert_int_equal(rig_closes(r, CLOSE_HANDSHAKE), 1); /* RFC 8446 5.1: record_overflow */
+    close(fd);
+    rig_close(r);
+}
+
+/* Who drips always has something to be served: it must not be served before whom came earlier. */
+static void drips_starve_no_handshake(void **state)
+{
+    enum { DRIPS = 24 };
+    struct rig *r = open_rig("handshakes_per_turn = 1\n");
+    int drip[DRIPS], rc = -1;
+    for (int i = 0; i < DRIPS; i++) {
+        drip[i] = rig_connect(r);
+        send(drip[i], "\x16\x03\x01\x02\x00\x01", 6, 0);
+    }
+    rig_turns(r, 3);
+    struct client c = client_new(r);
+    client_begin(&c);
+    for (int turn = 0; turn < 4 * DRIPS && rc != 1; turn++) {
+        for (int i = 0; i < DRIPS; i++)
+            send(drip[i], "\0", 1, 0);
+        rc = SSL_do_handshake(c.ssl);
+        rig_turn(r);
+    }
+    assert_int_equal(rc, 1);
+    client_close(&c);
+    for (int i = 0; i < DRIPS; i++)
+        close(drip[i]);
+    rig_turns(r, 2 * DRIPS);
+    assert_int_equal(rig_standing(r), 0);
+    rig_close(r);
+}
+
+static void rekey(struct client *c, int times)
+{
+    for (int i = 0; i < times; i++) {
+        assert_int_equal(SSL_key_update(c->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        if (SSL_do_handshake(c->ssl) != 1)
+            return; /* closed meanwhile */
+    }
+    rig_turns(c->r, 4);
+}
+
+/* RFC 8446 4.6.3 lets a peer change keys at will; 5.5 says how seldom it needs to. */
+static void key_updates_are_taken_but_no_flood(void **state)
+{
+    struct rig *r = open_rig("");
+    struct client c = client_open(r);
+    for (int i = 0; i < 3; i++) {
+        rekey(&c, 16);
+        client_send(&c, "Echo", 4);
+        client_expect(&c, "Echo", 4);
+        rig_pass(r, 60000);
+    }
+    assert_int_equal(rig_closes(r, CLOSE_PROTOCOL), 0);
+    rekey(&c, 200);
+    assert_int_equal(rig_closes(r, CLOSE_PROTOCOL), 1);
+    client_close(&c);
+    assert_int_equal(rig_standing(r), 0);
     rig_close(r);
 }
 
@@ -343,6 +475,11 @@ int main(void)
         cmocka_unit_test(alpn_is_a_hint),
         cmocka_unit_test(client_that_sends_byte_by_byte),
         cmocka_unit_test(handshake_that_drips),
+        cmocka_unit_test(half_a_hello_costs_no_openssl),
+        cmocka_unit_test(long_hello_in_pieces),
+        cmocka_unit_test(record_that_claims_too_much),
+        cmocka_unit_test(drips_starve_no_handshake),
+        cmocka_unit_test(key_updates_are_taken_but_no_flood),
         cmocka_unit_test(garbage_for_a_handshake),
         cmocka_unit_test(a_new_certificate_leaves_standing_connections_alone),
         cmocka_unit_test(a_bad_certificate_leaves_the_old_one),
