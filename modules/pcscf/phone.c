@@ -1,4 +1,5 @@
 #include "modules/pcscf/phone.h"
+#include "appliance/core/directory.h"
 #include "appliance/core/store.h"
 #include "modules/sip/nameaddr.h"
 #include "mux/conn.h"
@@ -112,6 +113,25 @@ static void phone_reap(struct phone *ph)
 
 /* ---- registrations ---- */
 
+/* By what name other rooms know the user: the private identity that the core has authenticated, or, where
+ * none was given, the public one without its scheme. */
+static struct bytes presence_name(const struct registration *r)
+{
+    size_t colon = bytes_find_byte(r->aor, ':');
+    if (r->private_id.n || colon == BYTES_NOT_FOUND)
+        return r->private_id;
+    return bytes_skip(r->aor, colon + 1);
+}
+
+static void registration_destroy(struct pcscf *p, struct registration *r)
+{
+    if (r->present)
+        directory_leave(p->w->gw->directory, presence_name(r), p->w->now);
+    timer_stop(&p->w->timers, &r->expiry);
+    list_remove(&r->link);
+    free(r);
+}
+
 static void registration_end(struct registration *r, const char *why)
 {
     struct phone *ph = r->phone;
@@ -119,9 +139,7 @@ static void registration_end(struct registration *r, const char *why)
     log_info(&p->w->log, "sip.unregistered", F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer),
              F_STR("why", why));
     row_delete(p, r);
-    timer_stop(&p->w->timers, &r->expiry);
-    list_remove(&r->link);
-    free(r);
+    registration_destroy(p, r);
     ph->n--;
     stat_dec(&p->stats[PCSCF_REGISTERED]);
 }
@@ -175,9 +193,7 @@ static struct registration *registration_create(const struct registration_facts 
 /* Takes the place of the older one of that key without a word: a refresh is no news. */
 static void replace(struct phone *ph, struct registration *old)
 {
-    timer_stop(&ph->room->w->timers, &old->expiry);
-    list_remove(&old->link);
-    free(old);
+    registration_destroy(ph->room, old);
     ph->n--;
     stat_dec(&ph->room->stats[PCSCF_REGISTERED]);
 }
@@ -196,6 +212,7 @@ static int put(struct pcscf *p, struct phone *ph, const struct registration_fact
         log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
                  F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
     r->phone = ph;
+    r->present = p->w->gw->directory && directory_arrive(p->w->gw->directory, presence_name(r), p->w->now);
     list_push_front(&ph->registrations, &r->link);
     ph->n++;
     ph->outbound = f->outbound;
@@ -262,9 +279,7 @@ static void clear_one(struct map_node *node, void *arg)
     (void)arg;
     struct phone *ph = container_of(node, struct phone, node);
     list_each_safe (it, &ph->registrations) {
-        struct registration *r = container_of(it, struct registration, link);
-        timer_stop(&ph->room->w->timers, &r->expiry);
-        free(r);
+        registration_destroy(ph->room, container_of(it, struct registration, link));
     }
     map_remove(&ph->room->phones, &ph->node);
     free(ph);

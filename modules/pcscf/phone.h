@@ -22,6 +22,7 @@ struct registration {
     struct list link;
     struct phone *phone;
     struct timer expiry;
+    bool present;               /* the directory was told that this user is here */
     struct bytes aor;           /* canonical, sip_aor() */
     struct bytes key;           /* sip_contact_key() */
     struct bytes contact;       /* URI */
