@@ -126,5 +126,10 @@ static bool may_answer(struct sip_layer *l, const struct sip_hop *to, const stru
     return core || sip_hop_eq(to, from) || phones_share_user(p, &to->flow, &from->flow);
 }
 
+static bool is_bounded(struct sip_layer *l, const struct sip_hop *from)
+{
+    return !core_link_is_from(sip_layer_state(l), from);
+}
+
 const struct sip_layer_user pcscf_requests = {
-    .on_request = on_request, .on_ack = on_ack, .may_answer = may_answer};
+    .on_request = on_request, .on_ack = on_ack, .may_answer = may_answer, .is_bounded = is_bounded};

@@ -32,6 +32,7 @@ static void client_forget(struct client_txn *ct)
     free(ct->request);
     ct->request = NULL;
     ct->request_n = 0;
+    held_give(ct->l, &ct->held);
 }
 
 void client_transmit(struct client_txn *ct, struct bytes msg)

@@ -4,6 +4,7 @@
  * client_rules.c (states, events, actions). RFC 3261 figures 5 and 6, RFC 6026. */
 #pragma once
 #include "modules/sip/client_flow.h"
+#include "modules/sip/held.h"
 #include "modules/sip/layer.h"
 
 enum client_state {
@@ -38,7 +39,8 @@ struct client_txn {
     uint64_t interval; /* of timers A, E */
     uint8_t *request;  /* as sent; NULL when it cannot be needed again */
     size_t request_n;
-    uint8_t *reason; /* header line for a CANCEL that has to wait */
+    struct held held; /* for the copy */
+    uint8_t *reason;  /* header line for a CANCEL that has to wait */
     size_t reason_n;
     struct ref cancel; /* an INVITE's CANCEL, which has the same branch */
     enum client_state state;

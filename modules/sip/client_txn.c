@@ -69,6 +69,7 @@ void client_reap(struct sip_layer *l)
         struct client_txn *ct = container_of(it, struct client_txn, link);
         if (ct->user->gone)
             ct->user->gone(ct);
+        held_give(l, &ct->held);
         free(ct->request);
         free(ct->reason);
         slots_give(&l->clients, ct);
@@ -85,13 +86,13 @@ void client_end_all(struct sip_layer *l)
 
 /* ---- what the user calls */
 
-struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
+static struct client_txn *client_new(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
                                      const struct client_user *user, void *arg)
 {
     struct client_txn *ct = slots_take(&l->clients);
 
     if (!ct) {
-        sip_layer_count(l, l->clients.used >= l->clients.max ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);
+        sip_layer_count(l, SIP_STAT_MEMORY);
         return NULL;
     }
     ct->l = l;
@@ -109,6 +110,15 @@ struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *
     sip_layer_count(l, SIP_STAT_CLIENT_CREATED);
     stat_inc(&l->stats[SIP_STAT_CLIENT_LIVE]);
     return ct;
+}
+
+struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
+                                     const struct client_user *user, void *arg)
+{
+    if (l->clients.used < (size_t)l->config.max_transactions)
+        return client_new(l, to, loop, user, arg);
+    sip_layer_count(l, SIP_STAT_OVERLOAD);
+    return NULL;
 }
 
 const char *client_txn_branch(const struct client_txn *ct)
@@ -137,6 +147,9 @@ static int client_copy(struct client_txn *ct, struct bytes request)
 {
     if (ct->method != SIP_INVITE && client_reliable(ct))
         return 0;
+    int rc = ct->method == SIP_CANCEL ? 0 : held_take(ct->l, &ct->held, NULL, request.n);
+    if (rc)
+        return rc;
     ct->request = malloc(request.n);
     if (!ct->request)
         return -ENOMEM;
@@ -148,10 +161,13 @@ static int client_copy(struct client_txn *ct, struct bytes request)
 int client_txn_send(struct client_txn *ct, struct bytes request)
 {
     ct->method = request_method(request);
-    if (!request.n || client_copy(ct, request) || client_wait_begin(ct->l, &ct->wait, &ct->to)) {
-        sip_layer_count(ct->l, SIP_STAT_MEMORY);
+    int rc = request.n ? client_copy(ct, request) : -ENOMEM;
+    if (!rc)
+        rc = client_wait_begin(ct->l, &ct->wait, &ct->to);
+    if (rc) {
+        sip_layer_count(ct->l, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);
         client_terminate(ct);
-        return -ENOMEM;
+        return rc;
     }
     ct->state = CLIENT_CALLING;
     client_set(ct, &ct->life, 64 * ct->l->config.t1); /* timers B, F */
@@ -179,7 +195,7 @@ static const struct client_user cancel_user = {.on_response = cancel_heard, .on_
 
 void client_send_cancel(struct client_txn *ct)
 {
-    struct client_txn *cancel = client_txn_create(ct->l, &ct->to, 0, &cancel_user, NULL);
+    struct client_txn *cancel = client_new(ct->l, &ct->to, 0, &cancel_user, NULL);
     struct buf *out = layer_out(ct->l);
 
     ct->cancelled = true;

@@ -34,7 +34,7 @@ bool client_txn_via(const struct client_txn *ct, struct buf *out);
 
 /* Sends the whole request and starts the timers; copies it only if it may be needed again (INVITE, UDP). An
  * error that is known at once is reported by on_failure in a letter's time (this turn's end at the latest),
- * never from inside this call. 0 or -ENOMEM (nothing sent, no callback but gone; ct ends). */
+ * never from inside this call. 0, -ENOMEM or -EBUSY (nothing sent, no callback but gone; ct ends). */
 int client_txn_send(struct client_txn *ct, struct bytes request);
 /* It was created but will not be sent, or nobody cares any more: no further callback but `gone`. */
 void client_txn_drop(struct client_txn *ct);

@@ -23,6 +23,8 @@ struct sip_layer {
     struct turn_hook hook;
 
     struct map servers; /* struct server_txn by key */
+    struct map sources; /* struct held_source by flow: who has requests waiting */
+    size_t held;        /* bytes of requests that wait */
     struct list trim;   /* server transactions whose request is no longer needed */
     struct slots clients;
     struct map flows;                       /* struct client_flow by connection: who waits on it */

@@ -330,7 +330,6 @@ static void cut_body(struct sip_msg *m, struct bytes rest, enum sip_carrier carr
 static void clear(struct sip_msg *m, struct bytes whole)
 {
     memset(m, 0, offsetof(struct sip_msg, headers));
-    memset(&m->via, 0, sizeof(*m) - offsetof(struct sip_msg, via));
     memset(m->first, SIP_NO_HEADER, sizeof(m->first));
     m->raw = whole;
     m->max_forwards = -1;

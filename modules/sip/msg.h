@@ -1,8 +1,8 @@
 /* msg: one SIP message as views over the bytes it came in.
  *
  * Room modules/sip, floor 3. Owns nothing and allocates nothing: the bytes must outlive it. About 8 KB: keep
- * one on the stack or per transaction, not per connection. Pure; any thread. RFC 3261 7 (shape), 8.1.1 (what
- * must be there), 16.3 (what a proxy must check), 18.3 (bodies), RFC 4475 (what to do with odd ones).
+ * one on the stack, or sip_msg_size() of it per transaction. Pure; any thread. RFC 3261 7 (shape), 8.1.1
+ * (what must be there), 16.3 (what a proxy must check), 18.3 (bodies), RFC 4475 (what to do with odd ones).
  *
  * sip_msg_parse() cuts the message and its essentials; whatever else a header field holds is parsed when
  * somebody asks (sip_values_next and the nouns' parsers), so that a broken field nobody needs does not stop a
@@ -52,7 +52,6 @@ struct sip_msg {
 
     uint16_t n_headers;
     uint8_t first[SIP_H_COUNT]; /* index of the first of each known id, or SIP_NO_HEADER */
-    struct sip_header headers[SIP_HEADERS_MAX];
 
     /* Essentials, set when sip_msg_parse() said 0 (as far as it came otherwise). */
     struct sip_via via; /* the topmost one */
@@ -62,7 +61,12 @@ struct sip_msg {
     struct bytes from_tag, to_tag; /* empty: none */
     int max_forwards;              /* -1: not written (RFC 2543) */
     int64_t content_length;        /* -1: not written */
+
+    struct sip_header headers[SIP_HEADERS_MAX]; /* last: only n_headers of them count, see sip_msg_size() */
 };
+
+/* How much of it is in use: what has to be copied to keep it. The copy is to be read, not parsed into. */
+size_t sip_msg_size(const struct sip_msg *m);
 
 /* 0, or -EBADMSG with *fault filled in (m keeps what was read, for the answer). whole: one message: a framed
  * one of a stream, or a datagram. Leading CRLFs are skipped (RFC 3261 7.5). */

@@ -1,6 +1,11 @@
 /* msg_read: finding header fields and list values in a message that msg.c has cut. */
 #include "modules/sip/msg.h"
 
+size_t sip_msg_size(const struct sip_msg *m)
+{
+    return offsetof(struct sip_msg, headers) + m->n_headers * sizeof(m->headers[0]);
+}
+
 const struct sip_header *sip_msg_first(const struct sip_msg *m, enum sip_header_id id)
 {
     uint8_t i = m->first[id];

@@ -66,6 +66,7 @@ void server_terminate(struct server_txn *st)
     timer_stop(&l->w->timers, &st->step);
     timer_stop(&l->w->timers, &st->life);
     map_remove(&l->servers, &st->node);
+    held_give(l, &st->held);
     stat_dec(&l->stats[SIP_STAT_SERVER_LIVE]);
     list_push_back(&l->dead_servers, &st->link);
 }
@@ -73,6 +74,7 @@ void server_terminate(struct server_txn *st)
 /* The views that were given out with the request stay good until the end of the turn. */
 static void server_done_with_request(struct server_txn *st)
 {
+    held_give(st->l, &st->held);
     if (st->rq && !list_linked(&st->trim))
         list_push_back(&st->l->trim, &st->trim);
 }
@@ -148,6 +150,12 @@ static void server_say_trying(struct server_txn *st, struct bytes response)
         server_txn_refuse(st, 100);
 }
 
+/* Its user took it and forgot it: what goes on to somebody has timer C (RFC 3261 16.6 item 11). */
+static void server_forgotten(struct server_txn *st, struct bytes response)
+{
+    server_txn_refuse(st, 500);
+}
+
 static void server_confirm(struct server_txn *st, struct bytes response)
 {
     timer_stop(&st->l->w->timers, &st->step);
@@ -180,6 +188,7 @@ static const struct server_rule invite_rules[SERVER_STATES][SERVER_EVENTS] = {
             [SERVER_SAYS_2XX] = {SERVER_ACCEPTED, server_send_accept},
             [SERVER_SAYS_NO] = {SERVER_COMPLETED, server_send_refusal},
             [SERVER_ON_STEP] = {SERVER_PROCEEDING, server_say_trying},
+            [SERVER_ON_LIFE] = {SERVER_PROCEEDING, server_forgotten},
         },
     [SERVER_COMPLETED] =
         {

@@ -3,6 +3,7 @@
  * Modules, private to the transaction layer: server_txn.c (birth, matching, the user's calls) and
  * server_rules.c (states, events, actions). RFC 3261 figures 7 and 8, RFC 6026, RFC 4320. */
 #pragma once
+#include "modules/sip/held.h"
 #include "modules/sip/layer.h"
 
 enum server_state {
@@ -39,7 +40,8 @@ struct server_txn {
     uint64_t interval;  /* of timer G */
     struct sip_msg *rq; /* parsed over rq_bytes */
     uint8_t *rq_bytes;
-    uint8_t *last; /* response to send again */
+    struct held held; /* for the request */
+    uint8_t *last;    /* response to send again */
     size_t last_n;
     int status; /* last one sent */
     enum server_state state;

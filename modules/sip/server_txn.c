@@ -39,6 +39,7 @@ static void server_free(struct server_txn *st)
 static int server_copy_request(struct server_txn *st, const struct sip_msg *rq)
 {
     struct sip_edit e;
+    struct sip_msg m;
     struct sip_fault fault;
     struct buf *out = layer_out(st->l);
 
@@ -47,12 +48,18 @@ static int server_copy_request(struct server_txn *st, const struct sip_msg *rq)
         sip_edit_via_source(&e, &st->from.flow.peer);
     if (sip_edit_apply(&e, out))
         return -ENOMEM;
-    st->rq = malloc(sizeof(*st->rq));
     st->rq_bytes = malloc(buf_len(out));
-    if (!st->rq || !st->rq_bytes)
+    if (!st->rq_bytes)
         return -ENOMEM;
     memcpy(st->rq_bytes, buf_bytes(out).p, buf_len(out));
-    return sip_msg_parse(st->rq, bytes_of(st->rq_bytes, buf_len(out)), SIP_DATAGRAM, &fault);
+    int rc = sip_msg_parse(&m, bytes_of(st->rq_bytes, buf_len(out)), SIP_DATAGRAM, &fault);
+    if (rc)
+        return rc;
+    st->rq = malloc(sip_msg_size(&m));
+    if (!st->rq)
+        return -ENOMEM;
+    memcpy(st->rq, &m, sip_msg_size(&m));
+    return 0;
 }
 
 static void server_make_tag(struct server_txn *st)
@@ -100,13 +107,9 @@ static void server_start(struct server_txn *st)
     map_insert(&l->servers, &st->node, bytes_hash(&l->w->hash_key, bytes_of(st->key, st->key_n)));
     sip_layer_count(l, SIP_STAT_SERVER_CREATED);
     stat_inc(&l->stats[SIP_STAT_SERVER_LIVE]);
-    if (st->invite) {
-        server_set(st, &st->step, TRYING_AFTER);
-        return;
-    }
-    server_set(st, &st->step, server_slow_after(&l->config));
     /* A client has given up after 64*T1; whoever forgot to answer does not hold memory for ever. */
     server_set(st, &st->life, 2 * 64 * l->config.t1);
+    server_set(st, &st->step, st->invite ? TRYING_AFTER : server_slow_after(&l->config));
 }
 
 static struct server_txn *server_find(struct sip_layer *l, const struct sip_hop *from,
@@ -126,34 +129,50 @@ static struct server_txn *server_find(struct sip_layer *l, const struct sip_hop 
     return NULL;
 }
 
-/* The new transaction, or NULL: it was a retransmission, or was refused. */
+/* What a request costs while it waits. */
+static size_t server_cost(const struct sip_msg *rq)
+{
+    return sizeof(struct server_txn) + sip_msg_size(rq) + rq->raw.n;
+}
+
+static struct server_txn *server_refuse_to_admit(struct sip_layer *l, const struct sip_hop *from,
+                                                 const struct sip_msg *rq, enum sip_stat why)
+{
+    sip_layer_count(l, why);
+    sip_layer_refuse(l, from, rq, 503);
+    return NULL;
+}
+
+/* The new transaction, or NULL: it was a retransmission, or was refused. Limits are not for the CANCEL of an
+ * INVITE that is here: it sets more free than it takes. */
 static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop *from,
-                                       const struct sip_msg *rq)
+                                       const struct sip_msg *rq, bool limits)
 {
     struct server_txn *st = server_find(l, from, rq, rq->method_name);
+    struct held held = {0};
 
     if (st) {
         server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
         return NULL;
     }
-    if (l->servers.count >= (size_t)l->config.max_transactions) {
-        sip_layer_count(l, SIP_STAT_OVERLOAD);
-        sip_layer_refuse(l, from, rq, 503);
-        return NULL;
-    }
+    if (limits && l->servers.count >= (size_t)l->config.max_transactions)
+        return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD);
+    int rc = limits ? held_take(l, &held, from, server_cost(rq)) : 0;
+    if (rc)
+        return server_refuse_to_admit(l, from, rq, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);
     st = server_create(l, from, rq);
     if (!st) {
-        sip_layer_count(l, SIP_STAT_MEMORY);
-        sip_layer_refuse(l, from, rq, 503);
-        return NULL;
+        held_give(l, &held);
+        return server_refuse_to_admit(l, from, rq, SIP_STAT_MEMORY);
     }
+    st->held = held;
     server_start(st);
     return st;
 }
 
 void server_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
 {
-    struct server_txn *st = server_admit(l, from, rq);
+    struct server_txn *st = server_admit(l, from, rq, true);
 
     if (st)
         l->user->on_request(l, st, st->rq);
@@ -177,11 +196,11 @@ void server_receive_ack(struct sip_layer *l, const struct sip_hop *from, const s
 
 void server_receive_cancel(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *cancel)
 {
-    struct server_txn *st = server_admit(l, from, cancel);
+    struct server_txn *invite = server_find(l, from, cancel, BYTES("INVITE"));
+    struct server_txn *st = server_admit(l, from, cancel, !invite);
 
     if (!st)
         return;
-    struct server_txn *invite = server_find(l, from, cancel, BYTES("INVITE"));
     if (!invite) {
         /* RFC 3261 9.2. Nothing here was ever forwarded without a transaction, so 16.10's stateless
          * forwarding has no request that it could be for. */
@@ -234,6 +253,8 @@ void server_txn_own(struct server_txn *st, const struct server_user *user, void 
 {
     st->user = user ? user : &nobody;
     st->arg = arg;
+    if (user && st->invite && !server_txn_answered(st))
+        timer_stop(&st->l->w->timers, &st->life); /* it may ring for long */
 }
 
 void *server_txn_arg(const struct server_txn *st)

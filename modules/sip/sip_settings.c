@@ -18,6 +18,9 @@ static const struct setting items[] = {
     ITEM("max_transactions", SETTING_INT, max_transactions, .preset = "20000", .min = 16, .max = 4000000,
          .reload = RELOAD_RESTART,
          .help = "transactions of each kind that a SIP element keeps on each worker; above it 503"),
+    ITEM("max_pending", SETTING_SIZE, max_pending, .preset = "256k", .min = 16384, .max = 1073741824,
+         .reload = RELOAD_NEW,
+         .help = "memory for requests of one phone that wait for their final response; above it 503"),
     ITEM("retry_after", SETTING_INT, retry_after, .preset = "5", .min = 1, .max = 3600, .reload = RELOAD_LIVE,
          .help = "seconds in the Retry-After of a 503; spread by up to as much again"),
 };
@@ -36,6 +39,7 @@ const struct sip_config sip_config_defaults = {
     .t4 = 5000,
     .timer_c = 185000,
     .max_transactions = 20000,
+    .max_pending = 256 * 1024,
     .retry_after = 5,
 };
 

@@ -32,14 +32,19 @@ static int layer_init_tables(struct sip_layer *l)
 
     if (map_init(&l->servers, 64))
         return -ENOMEM;
+    if (map_init(&l->sources, 64))
+        goto no_sources;
     if (map_init(&l->flows, 64))
         goto no_flows;
-    if (slots_init(&l->clients, client_txn_size(), max, l->w->id))
+    /* Each INVITE's CANCEL has room of its own. */
+    if (slots_init(&l->clients, client_txn_size(), 2 * max, l->w->id))
         goto no_clients;
     return 0;
 no_clients:
     map_fini(&l->flows);
 no_flows:
+    map_fini(&l->sources);
+no_sources:
     map_fini(&l->servers);
     return -ENOMEM;
 }
@@ -80,6 +85,7 @@ void sip_layer_destroy(struct sip_layer *l)
     list_remove(&l->hook.link);
     slots_fini(&l->clients);
     map_fini(&l->flows);
+    map_fini(&l->sources);
     map_fini(&l->servers);
     buf_fini(&l->out);
     free(l);

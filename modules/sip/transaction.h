@@ -14,10 +14,10 @@
  *  - CANCEL: 200 in a transaction of its own when its INVITE's transaction is known, and the INVITE's owner
  * hears of it; else 481.
  *  - any other: a new server transaction, received/rport written into its top Via (RFC 3261 18.2.1, RFC
- * 3581), then on_request. When transactions are at their limit: 503 with Retry-After, statelessly. Merged and
- * malformed requests are the entity's own affair. RFC 4320 and 4321: no 408 to a non-INVITE ever, no late
- * response, 100 to a non-INVITE when the final one is slow. RFC 6026: Accepted state on both sides of an
- * INVITE.
+ * 3581), then on_request. When transactions or the memory of what waits (held.h) are at their limit: 503 with
+ * Retry-After, statelessly; but the CANCEL of an INVITE that is here is always served. Merged and malformed
+ * requests are the entity's own affair. RFC 4320 and 4321: no 408 to a non-INVITE ever, no late response, 100
+ * to a non-INVITE when the final one is slow. RFC 6026: Accepted state on both sides of an INVITE.
  *
  * Who owns what: the layer owns the transactions, a transaction owns one copy of its request (until its final
  * response is sent) and of its last response. Nothing is freed inside a callback: what has ended is reaped at
@@ -40,6 +40,7 @@ struct sip_config {
     int64_t t4;               /* longest life of a message in the network, 5 s */
     int64_t timer_c;          /* RFC 3261 16.6 item 11: more than 3 minutes */
     int64_t max_transactions; /* of each entity on each worker, server and client ones each */
+    int64_t max_pending;      /* bytes of requests of one phone that wait for their final response */
     int64_t retry_after;      /* seconds, in the 503 of a full table; spread by up to as much again */
 };
 extern const struct settings sip_settings;
@@ -82,6 +83,8 @@ struct sip_layer_user {
     /* May a response to what went to `to` come from `from`? NULL: from the same hop only. A branch is no
      * secret from those whom the request passed, and a response is believed as its side is. */
     bool (*may_answer)(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from);
+    /* Is there a phone behind it, so that max_pending counts? NULL: for nobody. */
+    bool (*is_bounded)(struct sip_layer *l, const struct sip_hop *from);
 };
 
 struct sip_layer_setup {

@@ -35,6 +35,7 @@ struct rig {
     unsigned n;
     int send_rc;           /* what the next sends say */
     int no_way;            /* sent_by says no */
+    bool bounded;          /* whoever sends is a phone: its share of memory is bounded */
     struct server_txn *st; /* the last new request */
     unsigned requests, acks;
     void (*handle)(struct rig *r, struct server_txn *st, const struct sip_msg *rq);
@@ -90,7 +91,13 @@ static inline void rig_on_ack(struct sip_layer *l, const struct sip_hop *from, c
     assert_true(bytes_to_str(ack->raw, r->ack, sizeof(r->ack)));
 }
 
-static const struct sip_layer_user rig_user = {.on_request = rig_on_request, .on_ack = rig_on_ack};
+static inline bool rig_is_bounded(struct sip_layer *l, const struct sip_hop *from)
+{
+    return ((struct rig *)sip_layer_state(l))->bounded;
+}
+
+static const struct sip_layer_user rig_user = {
+    .on_request = rig_on_request, .on_ack = rig_on_ack, .is_bounded = rig_is_bounded};
 
 static inline struct rig *rig_create(const struct sip_config *config)
 {

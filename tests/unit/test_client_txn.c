@@ -553,6 +553,51 @@ static void dropped_transaction_hears_nothing_but_its_end(void **state)
     assert_int_equal(r->n, 1);
 }
 
+static void full_table_has_room_for_the_cancel(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop to = rig_tls(5);
+    struct heard h = {0};
+
+    small.max_transactions = 1;
+    struct rig *r = rig_create(&small);
+    r->data = &h;
+    struct client_txn *ct = begin(r, &to, "INVITE");
+    rig_answer(r, 0, 180);
+    client_txn_cancel(ct, BYTES_NONE);
+    assert_sent(r, 1, "CANCEL ");
+    rig_destroy(r);
+}
+
+/* 8 KB for each of max_transactions: what is kept for a retransmission counts, however large it is. */
+static void copies_of_requests_have_a_limit_in_all(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop to = rig_udp(5060);
+    struct heard h = {0};
+    char text[6000];
+
+    small.max_transactions = 2;
+    struct rig *r = rig_create(&small);
+    r->send_rc = -EAGAIN; /* they are lost on the way */
+    r->data = &h;
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "OPTIONS ", 8);
+    struct client_txn *one = client_txn_create(r->l, &to, 0, &hearing, &h);
+    struct client_txn *two = client_txn_create(r->l, &to, 0, &hearing, &h);
+    assert_int_equal(client_txn_send(one, bytes_of(text, sizeof(text))), 0);
+    client_txn_drop(one);
+    rig_turn(r);
+    assert_int_equal(client_txn_send(two, bytes_of(text, sizeof(text))), 0);
+    struct client_txn *three = client_txn_create(r->l, &to, 0, &hearing, &h);
+    char large[11000] = "OPTIONS ";
+    memset(large + 8, 'x', sizeof(large) - 8);
+    assert_int_equal(client_txn_send(three, bytes_of(large, sizeof(large))), -EBUSY);
+    rig_turn(r);
+    assert_int_equal(h.gone, 2);
+    rig_destroy(r);
+}
+
 static void response_counts_only_from_where_the_request_went(void **state)
 {
     struct rig *r = *state;
@@ -614,6 +659,8 @@ int main(void)
         WITH_RIG(branch_names_this_worker_and_via_asks_for_rport_on_udp),
         WITH_RIG(dropped_transaction_hears_nothing_but_its_end),
         WITH_RIG(response_counts_only_from_where_the_request_went),
+        cmocka_unit_test(full_table_has_room_for_the_cancel),
+        cmocka_unit_test(copies_of_requests_have_a_limit_in_all),
         cmocka_unit_test(full_table_gives_no_transaction),
     };
 

@@ -507,6 +507,71 @@ static void full_table_says_503_with_retry_after_and_knows_its_ack(void **state)
     rig_destroy(r);
 }
 
+static void full_table_still_serves_the_cancel_of_an_invite(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop from = rig_udp(5070);
+
+    small.max_transactions = 1;
+    struct rig *r = rig_create(&small);
+    rig_request(r, &from, &invite);
+    rig_request(r, &from, &(struct rig_request){.method = "CANCEL", .branch = "z9hG4bKother"});
+    assert_sent(r, 0, "SIP/2.0 503 ");
+    rig_request(r, &from, &(struct rig_request){.method = "CANCEL"});
+    assert_sent(r, 1, "SIP/2.0 200 ");
+    assert_sent(r, 2, "SIP/2.0 487 ");
+    rig_destroy(r);
+}
+
+static void send_messages(struct rig *r, const struct sip_hop *from, unsigned first, unsigned n)
+{
+    char branch[32];
+
+    for (unsigned i = first; i < first + n; i++) {
+        snprintf(branch, sizeof(branch), "z9hG4bKm%u", i);
+        rig_request(r, from, &(struct rig_request){.method = "MESSAGE", .branch = branch});
+    }
+}
+
+static void one_phone_has_only_so_much_waiting(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop one = rig_tls(1), other = rig_tls(2);
+
+    small.max_pending = 16384;
+    struct rig *r = rig_create(&small);
+    r->bounded = true;
+    send_messages(r, &one, 0, 100);
+    unsigned admitted = r->requests;
+    assert_in_range(admitted, 3, 20);
+    assert_int_equal(r->n, 100 - admitted);
+    assert_sent(r, 0, "SIP/2.0 503 ");
+    send_messages(r, &other, 0, 1); /* nobody else notices */
+    assert_int_equal(r->requests, admitted + 1);
+    r->st = NULL;
+    send_messages(r, &other, 1, 1);
+    server_txn_refuse(r->st, 486); /* what is answered makes room */
+    rig_turn(r);
+    send_messages(r, &other, 2, admitted - 1);
+    assert_int_equal(r->requests, 2 * admitted + 1);
+    rig_destroy(r);
+}
+
+static void invite_that_nobody_takes_ends_with_500(void **state)
+{
+    struct rig *r = *state;
+    struct sip_hop from = rig_tls(1);
+
+    r->handle = NULL;
+    rig_request(r, &from, &invite);
+    rig_pass(r, 2 * 64 * 500);
+    assert_int_equal(r->n, 2);
+    assert_sent(r, 0, "SIP/2.0 100 ");
+    assert_sent(r, 1, "SIP/2.0 500 ");
+    rig_pass(r, 64 * 500);
+    assert_int_equal(sip_layer_servers(r->l), 0);
+}
+
 static void destroying_the_layer_tells_every_user(void **state)
 {
     struct heard h = {0};
@@ -552,6 +617,9 @@ int main(void)
         WITH_RIG(response_goes_to_the_source_port_with_rport),
         WITH_RIG(response_goes_to_the_sent_by_port_without_rport),
         cmocka_unit_test(full_table_says_503_with_retry_after_and_knows_its_ack),
+        cmocka_unit_test(full_table_still_serves_the_cancel_of_an_invite),
+        cmocka_unit_test(one_phone_has_only_so_much_waiting),
+        WITH_RIG(invite_that_nobody_takes_ends_with_500),
         cmocka_unit_test(destroying_the_layer_tells_every_user),
     };
 
