@@ -72,6 +72,11 @@ static const char *const soft[] = {
     "  expires INTEGER NOT NULL,"
     "  PRIMARY KEY (allocation, number)"
     ") STRICT, WITHOUT ROWID;",
+    /* Dual allocations (RFC 8656 5), and what a mobility ticket (RFC 8016) refers to. */
+    "ALTER TABLE allocation ADD COLUMN relayed_too TEXT NOT NULL DEFAULT '';" /* of the other family */
+    "ALTER TABLE allocation ADD COLUMN worker INTEGER NOT NULL DEFAULT 0;"    /* that tickets name */
+    "ALTER TABLE allocation ADD COLUMN mobile INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE allocation ADD COLUMN ticket INTEGER NOT NULL DEFAULT 0;", /* serial of the last one */
     NULL,
 };
 

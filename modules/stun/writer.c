@@ -98,6 +98,7 @@ static const struct {
     {400, "Bad Request"},
     {401, "Unauthenticated"},
     {403, "Forbidden"},
+    {405, "Mobility Forbidden"}, /* RFC 8016 3.4 */
     {420, "Unknown Attribute"},
     {437, "Allocation Mismatch"},
     {438, "Stale Nonce"},

@@ -2,6 +2,7 @@
 #include "modules/turn/allocation.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/lifetime.h"
+#include "modules/turn/mobility.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,7 +61,11 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     if ((error = judge_transport(rq)) || (error = judge_ports(rq, &wish->relay)) ||
         (error = judge_family(rq, &family)))
         return error;
+    if ((error = mobility_wanted(rq, &wish->mobile)))
+        return error;
     wish->relay.address = ports_address(rq->turn, family);
+    wish->dual = stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
+    wish->second = (struct relay_wish){.address = ports_address(rq->turn, ADDR_V6), .even = wish->relay.even};
     /* A reserved port has its own address (step 5: the family is not asked for). */
     if (!wish->relay.address && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN))
         return 440;
@@ -72,10 +77,10 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     return 0;
 }
 
-/* A client that wants both families gets IPv4 and is told why not the other (RFC 8656 7.2 step 9, 18.12). */
-static void put_address_error(struct stun_writer *w, unsigned code)
+/* A client that wants both families and gets one is told why not the other (RFC 8656 7.2 step 9, 18.12). */
+static void put_address_error(struct stun_writer *w, uint8_t family, unsigned code)
 {
-    uint8_t v[64] = {STUN_FAMILY_V6};
+    uint8_t v[64] = {family};
     size_t n = strlen(stun_reason(code));
     v[2] = (uint8_t)(code / 100);
     v[3] = (uint8_t)(code % 100);
@@ -83,17 +88,21 @@ static void put_address_error(struct stun_writer *w, unsigned code)
     stun_put(w, STUN_A_ADDRESS_ERROR_CODE, bytes_of(v, 4 + n));
 }
 
-static void answer(struct request *rq, const struct allocation *al)
+static void answer(struct request *rq, struct allocation *al)
 {
     struct answer a;
     answer_begin(rq, &a);
     stun_put_xor(&a.w, STUN_A_XOR_RELAYED_ADDRESS, &al->relay.relayed);
+    if (al->second.fd >= 0)
+        stun_put_xor(&a.w, STUN_A_XOR_RELAYED_ADDRESS, &al->second.relayed);
     stun_put_u32(&a.w, STUN_A_LIFETIME, (uint32_t)allocation_seconds_left(al));
     stun_put_xor(&a.w, STUN_A_XOR_MAPPED_ADDRESS, &rq->client.addr);
     if (al->has_token)
         stun_put(&a.w, STUN_A_RESERVATION_TOKEN, bytes_of(al->token, sizeof(al->token)));
-    if (stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY))
-        put_address_error(&a.w, 440);
+    if (al->missing_because)
+        put_address_error(&a.w, al->missing_family, al->missing_because);
+    if (al->mobility.on)
+        mobility_put_ticket(al, &a.w);
     answer_send(rq, &a);
 }
 

@@ -7,47 +7,30 @@
 #include <string.h>
 #include <unistd.h>
 
-static void client_begin(struct allocation *a)
+static uint64_t sooner(uint64_t a, uint64_t b)
 {
-    struct turn *t = a->turn;
-    if (!a->client.conn) {
-        map_insert(&t->by_client, &a->by_client, client_hash(&t->w->hash_key, &a->client));
-        return;
-    }
-    a->client.conn->state = a;
-    /* A call on hold is silent for long; the allocation's own lifetime bounds it. */
-    conn_idle_timeout(a->client.conn, 0);
-    conn_frame_limits(a->client.conn, (uint64_t)t->config->frame_timeout, FRAME_CLIENT_MAX);
+    return a < b ? a : b;
 }
 
-static void client_end(struct allocation *a, enum allocation_end why)
+static uint64_t next_expiry(const struct allocation *a)
 {
-    struct turn *t = a->turn;
-    if (!a->client.conn) {
-        map_remove(&t->by_client, &a->by_client);
-        return;
-    }
-    a->client.conn->state = NULL;
-    if (why == ALLOCATION_CLIENT_GONE)
-        return;
-    conn_idle_timeout(a->client.conn, (uint64_t)t->config->idle_timeout);
-    conn_frame_limits(a->client.conn, (uint64_t)t->config->frame_timeout, FRAME_STRANGER_MAX);
+    return a->second.fd >= 0 ? sooner(a->expires, a->second_expires) : a->expires;
 }
 
 /* Sweeps what is due and sets the timer to what is next. */
 static void on_timer(struct worker *w, struct timer *timer)
 {
     struct allocation *a = container_of(timer, struct allocation, timer);
-    if (a->expires <= w->now) {
+    if (allocation_expires(a) <= w->now) {
         allocation_destroy(a, ALLOCATION_EXPIRED);
         return;
     }
-    uint64_t next = a->expires;
-    uint64_t channel = channel_sweep(a, w->now);
+    /* One relay of two: the other one goes on (RFC 8656 8.1). */
+    if (next_expiry(a) <= w->now)
+        allocation_drop_family(a, a->expires <= w->now ? a->relay.relayed.family : a->second.relayed.family);
+    uint64_t channel = channel_sweep(a, w->now); /* first: a permission stays under its channels */
     uint64_t permission = permission_sweep(a, w->now);
-    next = channel < next ? channel : next;
-    next = permission < next ? permission : next;
-    timer_set(&w->timers, &a->timer, next);
+    timer_set(&w->timers, &a->timer, sooner(sooner(channel, permission), next_expiry(a)));
 }
 
 void allocation_wake(struct allocation *a, uint64_t due)
@@ -59,10 +42,11 @@ void allocation_wake(struct allocation *a, uint64_t due)
 static void fill(struct allocation *a, struct turn *t, const struct allocation_wish *wish)
 {
     a->turn = t;
-    a->client = wish->client;
+    a->second.fd = -1;
     a->created = t->w->now;
-    a->expires = t->w->now + wish->lifetime;
+    a->expires = a->second_expires = t->w->now + wish->lifetime;
     a->timer.fire = on_timer;
+    a->mobility.on = wish->mobile;
     list_init(&a->permissions);
     list_init(&a->channels);
     random_fill(a->id, sizeof(a->id));
@@ -95,13 +79,59 @@ static int open_relay(struct allocation *a, const struct relay_wish *wish)
     return rc;
 }
 
+static unsigned missing_because(const struct relay_wish *wish)
+{
+    return wish->address ? 508 : 440;
+}
+
+/* Each relayed address is one of the user's (and a port): the second one is paid for too. */
+static int open_second(struct allocation *a, const struct relay_wish *wish)
+{
+    const struct turn_config *c = a->turn->config;
+    if (!wish->address)
+        return -EAFNOSUPPORT;
+    int rc = quota_take(a->turn->quota, allocation_name(a), (uint64_t)c->user_allocations,
+                        (uint64_t)c->total_allocations);
+    if (rc < 0)
+        return rc;
+    rc = relay_udp_open(&a->second, a, wish, NULL);
+    if (rc < 0) {
+        a->second.fd = -1;
+        quota_give(a->turn->quota, allocation_name(a));
+    }
+    return rc;
+}
+
+static void missing(struct allocation *a, const struct relay_wish *which, uint8_t family)
+{
+    a->missing_family = family;
+    a->missing_because = (uint16_t)missing_because(which);
+}
+
+/* RFC 8656 7.2 step 9: one of two is enough; the client is told which one it has not got, and why. */
+static int open_relays(struct allocation *a, const struct allocation_wish *wish)
+{
+    int first = open_relay(a, &wish->relay);
+    if (!wish->dual)
+        return first;
+    if (first == 0) {
+        if (open_second(a, &wish->second) < 0)
+            missing(a, &wish->second, STUN_FAMILY_V6);
+        return 0;
+    }
+    if (!wish->second.address || relay_udp_open(&a->relay, a, &wish->second, NULL) < 0)
+        return first;
+    missing(a, &wish->relay, STUN_FAMILY_V4);
+    return 0;
+}
+
 static int build(struct turn *t, const struct allocation_wish *wish, struct allocation **out)
 {
     struct allocation *a = slots_take(&t->allocations);
     if (!a)
         return -ENOSPC;
     fill(a, t, wish);
-    int rc = open_relay(a, &wish->relay);
+    int rc = open_relays(a, wish);
     if (rc < 0) {
         slots_give(&t->allocations, a);
         return rc;
@@ -123,14 +153,42 @@ int allocation_create(struct turn *t, const struct allocation_wish *wish, struct
         quota_give(t->quota, wish->name);
         return rc;
     }
-    client_begin(*out);
-    allocation_wake(*out, (*out)->expires);
-    row_allocation(*out);
+    struct allocation *a = *out;
+    path_open(&a->paths[0], a, &wish->client);
+    a->client = wish->client;
+    allocation_wake(a, a->expires);
+    row_allocation(a);
     turn_count(t, TS_CREATED);
     turn_count(t, TS_ALLOCATIONS);
     log_debug(&t->w->log, "turn.allocated", F_BYTES("user", wish->name), F_ADDR("client", &wish->client.addr),
-              F_ADDR("relayed", &(*out)->relay.relayed));
+              F_ADDR("relayed", &a->relay.relayed));
     return 0;
+}
+
+static void close_second(struct allocation *a)
+{
+    if (a->second.fd < 0)
+        return;
+    relay_udp_close(&a->second, a->turn);
+    a->second.fd = -1;
+    quota_give(a->turn->quota, allocation_name(a));
+}
+
+static void count_traffic(const struct allocation *a)
+{
+    unsigned ways = (a->packets[0] ? 1u : 0u) + (a->packets[1] ? 1u : 0u);
+    turn_count(a->turn, ways == 0 ? TS_ENDED_UNUSED : ways == 1 ? TS_ENDED_ONE_WAY : TS_ENDED_BOTH_WAYS);
+}
+
+static void count_end(const struct allocation *a, enum allocation_end why)
+{
+    struct turn *t = a->turn;
+    stat_dec(&t->stats[TS_ALLOCATIONS]);
+    if (a->mobility.away)
+        stat_dec(&t->stats[TS_AWAY]);
+    if (why == ALLOCATION_EXPIRED)
+        turn_count(t, TS_EXPIRED);
+    count_traffic(a);
 }
 
 void allocation_destroy(struct allocation *a, enum allocation_end why)
@@ -139,6 +197,7 @@ void allocation_destroy(struct allocation *a, enum allocation_end why)
     if (!a)
         return;
     struct turn *t = a->turn;
+    enum path_end how = why == ALLOCATION_CLIENT_GONE ? PATH_GONE : PATH_KEPT;
     log_debug(&t->w->log, "turn.ended", F_BYTES("user", allocation_name(a)),
               F_ADDR("client", &a->client.addr), F_ADDR("relayed", &a->relay.relayed),
               F_STR("because", names[why]), F_UINT("to_peer", a->bytes[0]), F_UINT("to_client", a->bytes[1]));
@@ -148,37 +207,58 @@ void allocation_destroy(struct allocation *a, enum allocation_end why)
     permission_drop_all(a);
     timer_stop(&t->w->timers, &a->timer);
     relay_udp_close(&a->relay, t);
-    client_end(a, why);
+    close_second(a);
+    path_close(&a->paths[0], how);
+    path_close(&a->paths[1], how);
     quota_give(t->quota, allocation_name(a));
-    stat_dec(&t->stats[TS_ALLOCATIONS]);
-    if (why == ALLOCATION_EXPIRED)
-        turn_count(t, TS_EXPIRED);
+    count_end(a, why);
     slots_give(&t->allocations, a);
 }
 
 struct allocation *allocation_of(struct turn *t, const struct client *c)
 {
-    if (c->conn)
-        return c->conn->state;
-    for (struct map_node *n = map_find(&t->by_client, client_hash(&t->w->hash_key, c)); n; n = map_next(n)) {
-        struct allocation *a = container_of(n, struct allocation, by_client);
-        if (client_eq(&a->client, c))
-            return a;
-    }
-    return NULL;
+    return path_find(t, c);
 }
 
-void allocation_refresh(struct allocation *a, uint64_t lifetime)
+void allocation_refresh(struct allocation *a, uint8_t family, uint64_t lifetime)
 {
-    a->expires = a->turn->w->now + lifetime;
-    allocation_wake(a, a->expires);
+    uint64_t expires = a->turn->w->now + lifetime;
+    if (family == ADDR_NONE || family == a->relay.relayed.family)
+        a->expires = expires;
+    if (family == ADDR_NONE || family == a->second.relayed.family)
+        a->second_expires = expires;
+    allocation_wake(a, next_expiry(a));
     row_allocation(a);
+}
+
+bool allocation_drop_family(struct allocation *a, uint8_t family)
+{
+    if (family == ADDR_NONE || a->second.fd < 0) {
+        allocation_destroy(a, ALLOCATION_DELETED);
+        return false;
+    }
+    batch_flush(a->turn);
+    channel_drop_family(a, family);
+    permission_drop_family(a, family);
+    if (family == a->relay.relayed.family) {
+        relay_udp_swap(&a->relay, &a->second, a);
+        a->expires = a->second_expires;
+    }
+    close_second(a);
+    a->stored = 0; /* the row names both */
+    row_allocation(a);
+    return true;
+}
+
+uint64_t allocation_expires(const struct allocation *a)
+{
+    return a->second.fd >= 0 && a->second_expires > a->expires ? a->second_expires : a->expires;
 }
 
 uint64_t allocation_seconds_left(const struct allocation *a)
 {
     uint64_t now = a->turn->w->now;
-    return a->expires > now ? (a->expires - now) / 1000 : 0;
+    return allocation_expires(a) > now ? (allocation_expires(a) - now) / 1000 : 0;
 }
 
 void allocation_check_peers(struct allocation *a)

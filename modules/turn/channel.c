@@ -64,6 +64,17 @@ uint64_t channel_sweep(struct allocation *a, uint64_t now)
     return next;
 }
 
+void channel_drop_family(struct allocation *a, uint8_t family)
+{
+    list_each_safe (it, &a->channels) {
+        struct channel *c = container_of(it, struct channel, link);
+        if (c->peer.family != family)
+            continue;
+        row_channel_gone(a, c);
+        drop(a, c);
+    }
+}
+
 void channel_drop_all(struct allocation *a)
 {
     list_each_safe (it, &a->channels)
@@ -94,7 +105,7 @@ static unsigned judge(struct request *rq, uint16_t number, const struct addr *pe
     struct channel *by_number = channel_of_number(a, number), *by_peer = channel_of_peer(a, peer);
     if (by_number != by_peer)
         return 400;
-    if (peer->family != a->relay.relayed.family)
+    if (!allocation_relay(a, peer->family))
         return 443;
     if (turn_denies(rq, peer, peer_check(rq->turn, peer)))
         return 403;

@@ -23,6 +23,7 @@ static const uint16_t known[] = {
     STUN_A_REQUESTED_ADDRESS_FAMILY,
     STUN_A_EVEN_PORT,
     STUN_A_REQUESTED_TRANSPORT,
+    STUN_A_DONT_FRAGMENT,
     STUN_A_MESSAGE_INTEGRITY_SHA256,
     STUN_A_XOR_MAPPED_ADDRESS,
     STUN_A_RESERVATION_TOKEN,
@@ -48,7 +49,7 @@ static const struct method methods[] = {
     {STUN_BINDING, STUN_REQUEST, false, false, handle_binding},
     {STUN_BINDING, STUN_INDICATION, false, false, handle_nothing},
     {STUN_ALLOCATE, STUN_REQUEST, true, false, handle_allocate},
-    {STUN_REFRESH, STUN_REQUEST, true, true, handle_refresh},
+    {STUN_REFRESH, STUN_REQUEST, true, false, handle_refresh}, /* a ticket names one (RFC 8016) */
     {STUN_CREATE_PERMISSION, STUN_REQUEST, true, true, handle_create_permission},
     {STUN_CHANNEL_BIND, STUN_REQUEST, true, true, handle_channel_bind},
 };
@@ -80,7 +81,7 @@ static bool understands(struct request *rq)
 }
 
 /* RFC 8656 5: 437 without an allocation, 441 with somebody else's. An indication is dropped. */
-static bool has_allocation(struct request *rq)
+bool turn_has_allocation(struct request *rq)
 {
     bool indication = rq->message.class == STUN_INDICATION;
     if (!rq->allocation && indication)
@@ -102,7 +103,7 @@ static void run(struct request *rq, const struct method *m)
         return;
     if (!understands(rq))
         return;
-    if (m->needs_allocation && !has_allocation(rq))
+    if (m->needs_allocation && !turn_has_allocation(rq))
         return;
     m->handle(rq);
 }
@@ -135,9 +136,9 @@ static const struct {
     unsigned code;
     enum turn_stat stat;
 } error_stats[] = {
-    {400, TS_ERROR_400}, {401, TS_ERROR_401}, {403, TS_ERROR_403}, {420, TS_ERROR_420}, {437, TS_ERROR_437},
-    {438, TS_ERROR_438}, {440, TS_ERROR_440}, {441, TS_ERROR_441}, {442, TS_ERROR_442}, {443, TS_ERROR_443},
-    {486, TS_ERROR_486}, {500, TS_ERROR_500}, {508, TS_ERROR_508},
+    {400, TS_ERROR_400}, {401, TS_ERROR_401}, {403, TS_ERROR_403}, {405, TS_ERROR_405}, {420, TS_ERROR_420},
+    {437, TS_ERROR_437}, {438, TS_ERROR_438}, {440, TS_ERROR_440}, {441, TS_ERROR_441}, {442, TS_ERROR_442},
+    {443, TS_ERROR_443}, {486, TS_ERROR_486}, {500, TS_ERROR_500}, {508, TS_ERROR_508},
 };
 
 void answer_begin_error(const struct request *rq, struct answer *a, unsigned code)

@@ -41,6 +41,8 @@ void answer_send(struct request *rq, struct answer *a);
 
 void turn_refuse(struct request *rq, unsigned code); /* an error with nothing more to say */
 void turn_agree(struct request *rq);                 /* a success with nothing more to say */
+/* RFC 8656 5: the 5-tuple has an allocation, and it is this user's; else it has been answered. */
+bool turn_has_allocation(struct request *rq);
 /* Is it a denial? Counts and logs it when it is. */
 bool turn_denies(struct request *rq, const struct addr *peer, enum peer_verdict v);
 

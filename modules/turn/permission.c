@@ -94,6 +94,17 @@ uint64_t permission_sweep(struct allocation *a, uint64_t now)
     return next;
 }
 
+void permission_drop_family(struct allocation *a, uint8_t family)
+{
+    list_each_safe (it, &a->permissions) {
+        struct permission *p = container_of(it, struct permission, link);
+        if (p->peer.family != family)
+            continue;
+        row_permission_gone(a, p);
+        drop(a, p);
+    }
+}
+
 void permission_drop_all(struct allocation *a)
 {
     list_each_safe (it, &a->permissions)
@@ -128,7 +139,7 @@ static unsigned read_peers(const struct request *rq, struct peers *out)
 static unsigned judge_peers(struct request *rq, const struct peers *peers)
 {
     for (unsigned i = 0; i < peers->n; i++)
-        if (peers->list[i].family != rq->allocation->relay.relayed.family)
+        if (!allocation_relay(rq->allocation, peers->list[i].family))
             return 443;
     for (unsigned i = 0; i < peers->n; i++)
         if (turn_denies(rq, &peers->list[i], peer_check_ip(rq->turn, &peers->list[i])))

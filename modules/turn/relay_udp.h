@@ -24,9 +24,11 @@ struct relay_udp {
     ev_io io;
     int fd;
     struct relay_address *address;
+    uint16_t family;     /* AF_INET, AF_INET6 */
     struct addr relayed; /* what clients and peers are told */
     uint16_t port;
     bool from_reservation; /* then the port is not in this worker's bitmap */
+    bool whole;            /* the socket sends with the DF bit (RFC 8656 14) */
     uint8_t singles;       /* single reads since the last look for more */
     bool bursts;           /* the last look found more than one */
     uint64_t read_at;
@@ -43,3 +45,7 @@ struct relay_wish {
 /* 0 or -errno; *next, where wanted, is a socket on the port above, for the caller to reserve. */
 int relay_udp_open(struct relay_udp *r, struct allocation *a, const struct relay_wish *wish, int *next);
 void relay_udp_close(struct relay_udp *r, struct turn *t);
+/* Exchanges the two, which are the allocation's. */
+void relay_udp_swap(struct relay_udp *r, struct relay_udp *s, struct allocation *a);
+/* What it sends from now on has the DF bit, or may be fragmented. */
+void relay_udp_keep_whole(struct relay_udp *r, struct turn *t, bool whole);

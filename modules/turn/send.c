@@ -7,11 +7,18 @@
 
 enum direction { TO_PEER, TO_CLIENT };
 
-static void to_peer(struct allocation *a, const struct wire_addr *to, struct bytes data)
+static void to_peer(struct allocation *a, const struct wire_addr *to, struct bytes data, bool whole)
 {
+    struct relay_udp *r = a->relay.family == to->sa.sa_family ? &a->relay : &a->second;
+    if (!bandwidth_take(&a->bandwidth, a, a->turn->w->now, TO_PEER, data.n)) {
+        turn_count(a->turn, TS_DROP_BANDWIDTH);
+        return;
+    }
+    if (r->whole != whole)
+        relay_udp_keep_whole(r, a->turn, whole);
     a->packets[TO_PEER]++;
     a->bytes[TO_PEER] += data.n;
-    batch_add(a->turn, a->relay.fd, to, data);
+    batch_add(a->turn, r->fd, to, data);
 }
 
 /* RFC 8656 12.6 asks for a bound channel and for nothing else: a permission is what lets a peer send to the
@@ -22,7 +29,14 @@ void channel_data(struct allocation *a, uint16_t number, struct bytes data)
     if (!c)
         turn_count(a->turn, TS_DROP_NO_CHANNEL);
     else
-        to_peer(a, &c->wire, data);
+        to_peer(a, &c->wire, data, false);
+}
+
+/* RFC 8656 13 to 15: from a client over UDP the attribute counts only from IPv4 to IPv4. */
+static bool is_to_stay_whole(const struct request *rq, const struct addr *peer)
+{
+    return stun_has(&rq->message, STUN_A_DONT_FRAGMENT) &&
+           (client_is_stream(&rq->client) || (rq->client.addr.family == ADDR_V4 && peer->family == ADDR_V4));
 }
 
 /* RFC 8656 11.2: whatever is wrong with it, it is discarded without a word. */
@@ -32,10 +46,12 @@ void handle_send(struct request *rq)
     struct addr peer;
     struct bytes data;
     if (!stun_find_xor(&rq->message, STUN_A_XOR_PEER_ADDRESS, &peer) ||
-        !stun_find(&rq->message, STUN_A_DATA, &data) || peer.family != a->relay.relayed.family) {
+        !stun_find(&rq->message, STUN_A_DATA, &data) || !allocation_relay(a, peer.family)) {
         turn_count(rq->turn, TS_DROP_SEND);
         return;
     }
+    if (a->moving)
+        mobility_heard(a, &rq->client);
     if (!permission_find(a, &peer)) {
         turn_count(rq->turn, TS_DROP_NO_PERMISSION);
         return;
@@ -46,15 +62,25 @@ void handle_send(struct request *rq)
         return;
     }
     struct wire_addr to = ports_to_wire(rq->turn, &peer);
-    to_peer(a, &to, data);
+    to_peer(a, &to, data, is_to_stay_whole(rq, &peer));
+}
+
+static bool reaches_client(struct allocation *a, struct bytes message, size_t n)
+{
+    enum turn_stat why = client_is_none(&a->client) ? TS_DROP_CLIENT_AWAY : TS_DROP_BANDWIDTH;
+    if (why == TS_DROP_BANDWIDTH && bandwidth_take(&a->bandwidth, a, a->turn->w->now, TO_CLIENT, n)) {
+        if (client_send(&a->client, message) >= 0)
+            return true;
+        why = TS_DROP_CLIENT_FULL;
+    }
+    turn_count(a->turn, why);
+    return false;
 }
 
 static void to_client(struct allocation *a, struct bytes message, size_t n)
 {
-    if (client_send(&a->client, message) < 0) {
-        turn_count(a->turn, TS_DROP_CLIENT_FULL);
+    if (!reaches_client(a, message, n))
         return;
-    }
     a->packets[TO_CLIENT]++;
     a->bytes[TO_CLIENT] += n;
     turn_count(a->turn, TS_PACKETS_TO_CLIENT);
@@ -80,7 +106,7 @@ static void send_on_channel(struct allocation *a, const struct channel *c, uint8
 }
 
 /* Random enough that nobody outside can guess it (RFC 8489 6), without a system call for each packet. */
-static void indication_id(struct turn *t, uint8_t id[static STUN_ID])
+void indication_id(struct turn *t, uint8_t id[static STUN_ID])
 {
     uint64_t n[2] = {t->indications++, 0};
     uint64_t a = bytes_hash(&t->w->hash_key, bytes_of(n, sizeof(n)));

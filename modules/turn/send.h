@@ -8,10 +8,14 @@
 
 struct allocation;
 struct request;
+struct turn;
 
 /* Client to peer; the datagram waits in the room's batch until batch_flush. */
 void channel_data(struct allocation *a, uint16_t number, struct bytes data);
 void handle_send(struct request *rq);
+
+/* A transaction id for an indication: 12 bytes. */
+void indication_id(struct turn *t, uint8_t id[static 12]);
 
 /* Peer to client. `data` has RECEIVE_HEAD writable bytes in front and 3 behind data + n. */
 void data_from_peer(struct allocation *a, const struct sockaddr *from, uint8_t *data, size_t n);

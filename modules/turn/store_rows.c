@@ -6,9 +6,11 @@
 
 static const struct store_stmt put_allocation = {
     STORE_SOFT,
-    "INSERT INTO allocation (id, realm, username, client, transport, relayed, created, expires)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-    " ON CONFLICT (id) DO UPDATE SET expires = excluded.expires",
+    "INSERT INTO allocation (id, realm, username, client, transport, relayed, created, expires,"
+    " relayed_too, worker, mobile, ticket) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    " ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, client = excluded.client,"
+    " transport = excluded.transport, relayed = excluded.relayed, relayed_too = excluded.relayed_too,"
+    " ticket = excluded.ticket",
 };
 /* Permissions and channels go with it: ON DELETE CASCADE. */
 static const struct store_stmt delete_allocation = {STORE_SOFT, "DELETE FROM allocation WHERE id = ?1"};
@@ -60,11 +62,12 @@ static bool fell_behind(const struct allocation *a, uint64_t *stored, uint64_t e
 
 void row_allocation(struct allocation *a)
 {
-    char client[ADDR_TEXT], relayed[ADDR_TEXT];
-    if (!fell_behind(a, &a->stored, a->expires))
+    char client[ADDR_TEXT], relayed[ADDR_TEXT], too[ADDR_TEXT];
+    if (!fell_behind(a, &a->stored, allocation_expires(a)))
         return;
     size_t client_n = addr_format(&a->client.addr, client),
-           relayed_n = addr_format(&a->relay.relayed, relayed);
+           relayed_n = addr_format(&a->relay.relayed, relayed),
+           too_n = a->second.fd >= 0 ? addr_format(&a->second.relayed, too) : 0;
     const struct store_value v[] = {
         id_of(a),
         V_TEXT(bytes_str(a->turn->config->realm)),
@@ -73,7 +76,11 @@ void row_allocation(struct allocation *a)
         V_TEXT(bytes_str(client_transport(&a->client))),
         V_TEXT(bytes_of(relayed, relayed_n)),
         V_INT(wall_of(a, a->created)),
-        V_INT(wall_of(a, a->expires)),
+        V_INT(wall_of(a, allocation_expires(a))),
+        V_TEXT(bytes_of(too, too_n)),
+        V_INT(a->turn->w->id),
+        V_INT(a->mobility.on),
+        V_INT(a->mobility.serial),
     };
     store_exec(store_of(a), &put_allocation, v, sizeof(v) / sizeof(v[0]));
 }

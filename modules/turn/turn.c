@@ -32,6 +32,8 @@ static int fill(struct turn *t)
         rc = map_init(&t->by_client, 256);
     if (rc == 0)
         rc = ports_init(t);
+    if (rc == 0)
+        rc = roaming_init(t);
     return rc;
 }
 
@@ -39,6 +41,7 @@ static void release(struct turn *t)
 {
     if (t->quota)
         quota_part(t->w->gw);
+    roaming_fini(t);
     peer_policy_fini(t);
     ports_fini(t);
     map_fini(&t->by_client);
@@ -97,14 +100,24 @@ static void reload(struct worker *w, const struct config *old)
     each_allocation(t, allocation_check_peers);
 }
 
-static void on_frame(struct turn *t, const struct client *from, struct allocation *a, const struct frame *f)
+static void on_channel_data(struct turn *t, const struct client *from, const struct frame *f)
+{
+    struct allocation *a = allocation_of(t, from);
+    if (!a) {
+        turn_count(t, TS_DROP_NO_ALLOCATION);
+        return;
+    }
+    if (a->moving)
+        mobility_heard(a, from);
+    channel_data(a, f->channel, f->body);
+}
+
+void turn_frame(struct turn *t, const struct client *from, const struct frame *f)
 {
     if (f->kind == FRAME_STUN)
         dispatch(t, from, f->body);
-    else if (a)
-        channel_data(a, f->channel, f->body);
     else
-        turn_count(t, TS_DROP_NO_ALLOCATION);
+        on_channel_data(t, from, f);
 }
 
 static void opened(struct conn *c)
@@ -119,7 +132,10 @@ static size_t data(struct conn *c, struct bytes in)
     struct turn *t = turn_of(c->w);
     struct client from = client_of_conn(c);
     size_t eaten = 0;
-    while (eaten < in.n) {
+    if (conn_is_guest(c))
+        return guest_data(c, in);
+    /* A frame may make it a guest: then the rest waits. */
+    while (eaten < in.n && !conn_is_guest(c)) {
         struct frame f = frame_of_stream(bytes_skip(in, eaten));
         if (f.kind == FRAME_MORE)
             break;
@@ -128,7 +144,7 @@ static size_t data(struct conn *c, struct bytes in)
             conn_close(c, CLOSE_PROTOCOL);
             break;
         }
-        on_frame(t, &from, c->state, &f);
+        turn_frame(t, &from, &f);
         eaten += f.size;
     }
     batch_flush(t);
@@ -137,7 +153,14 @@ static size_t data(struct conn *c, struct bytes in)
 
 static void closed(struct conn *c)
 {
-    allocation_destroy(c->state, ALLOCATION_CLIENT_GONE);
+    struct turn *t = turn_of(c->w);
+    struct client gone = client_of_conn(c);
+    if (conn_is_guest(c)) {
+        guest_closed(c);
+        return;
+    }
+    allocation_client_gone(allocation_of(t, &gone), &gone);
+    roaming_flush(t);
 }
 
 static void datagram(struct udp_port *u, const struct addr *from, struct bytes in)
@@ -149,8 +172,9 @@ static void datagram(struct udp_port *u, const struct addr *from, struct bytes i
         turn_count(t, TS_DROP_MALFORMED);
         return;
     }
-    struct allocation *a = f.kind == FRAME_CHANNEL ? allocation_of(t, &client) : NULL;
-    on_frame(t, &client, a, &f);
+    if (guest_datagram(t, &client, in))
+        return;
+    turn_frame(t, &client, &f);
     batch_flush(t);
 }
 

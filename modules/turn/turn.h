@@ -17,6 +17,7 @@
 #include "modules/turn/peer_policy.h"
 #include "modules/turn/ports.h"
 #include "modules/turn/rate.h"
+#include "modules/turn/roaming.h"
 #include "mux/module.h"
 
 struct quota;
@@ -33,6 +34,10 @@ struct turn_config {
     bool old_channels;
     int64_t user_allocations;
     int64_t total_allocations;
+    int64_t user_bandwidth; /* bytes a second, each way */
+    int64_t total_bandwidth;
+    bool mobility;
+    int64_t mobility_hold;
     struct cidr_set deny_peers;
     struct cidr_set allow_peers;
     int64_t nonce_lifetime;
@@ -47,14 +52,23 @@ enum turn_stat {
     TS_ALLOCATIONS,
     TS_PERMISSIONS,
     TS_CHANNELS,
+    TS_AWAY,
     TS_CREATED,
     TS_EXPIRED,
+    TS_ENDED_UNUSED,
+    TS_ENDED_ONE_WAY,
+    TS_ENDED_BOTH_WAYS,
     TS_REFRESHED,
+    TS_MOVED,
+    TS_WENT_AWAY,
+    TS_GUESTS,
+    TS_ICMP,
     TS_BINDINGS,
     TS_REQUESTS,
     TS_ERROR_400,
     TS_ERROR_401,
     TS_ERROR_403,
+    TS_ERROR_405,
     TS_ERROR_420,
     TS_ERROR_437,
     TS_ERROR_438,
@@ -81,6 +95,9 @@ enum turn_stat {
     TS_DROP_SEND,        /* a Send indication that RFC 8656 11.2 says to discard */
     TS_DROP_PEER_SOCKET, /* the kernel did not take it */
     TS_DROP_CLIENT_FULL, /* the client does not read */
+    TS_DROP_CLIENT_AWAY, /* a mobile client without a connection */
+    TS_DROP_BANDWIDTH,   /* over turn.user_bandwidth or turn.total_bandwidth */
+    TS_DROP_ROAMING,     /* between two workers */
     TS_DROP_TOO_BIG,     /* fits no frame */
     TURN_STATS
 };
@@ -103,7 +120,8 @@ struct turn {
     struct batch batch;   /* the datagrams of one callback, on their way to peers */
     uint8_t *receive;     /* RECEIVE_SLOTS of RECEIVE_SLOT bytes each: datagrams from peers */
     uint64_t indications; /* Data indications sent: their transaction ids come from it */
-    uint8_t none[16];     /* a random key: what a user that does not exist is checked against */
+    struct roaming roaming;
+    uint8_t none[16]; /* a random key: what a user that does not exist is checked against */
 };
 
 extern const struct module turn_module;
@@ -118,5 +136,9 @@ static inline void turn_count_by(struct turn *t, enum turn_stat what, uint64_t n
 {
     stat_add(&t->stats[what], n);
 }
+
+struct frame;
+/* What came from a client, as a frame: to dispatch or to the relay. */
+void turn_frame(struct turn *t, const struct client *from, const struct frame *f);
 
 struct turn *turn_of(const struct worker *w); /* this worker's, NULL before start */

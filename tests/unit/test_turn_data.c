@@ -190,7 +190,7 @@ static void bad_send_indications_are_dropped(void **state)
     ask_begin_as(b, &a, STUN_INDICATION, STUN_SEND);
     stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, &peer.addr);
     stun_put(&a.w, STUN_A_DATA, BYTES("x"));
-    stun_put(&a.w, STUN_A_DONT_FRAGMENT, BYTES("")); /* not supported: as an unknown attribute */
+    stun_put(&a.w, 0x7F00, BYTES("")); /* not understood, and comprehension is required */
     ask_send(b, &a);
     bench_send(b, &v6, BYTES("x"));
     assert_int_equal(bench_count(b, TS_DROP_SEND), 4);

@@ -40,9 +40,13 @@ struct bench {
     bool stream;
     bool full; /* the client does not read */
     struct buf sent;
-    unsigned sends; /* calls that sent to the client */
-    bool closed;
+    unsigned sends;             /* calls that sent to the client; the last one */
+    const struct conn *sent_on; /* on a connection, */
+    struct addr sent_to;        /* over UDP */
+    bool closed;                /* the connection that was closed last, */
+    const struct conn *closed_conn;
     enum close_reason why;
+    bool paused;
     uint64_t idle_ms;
     size_t frame_max;
     char nonce[256];
@@ -58,20 +62,32 @@ static struct bench *the_bench; /* for the door's functions below */
 
 int conn_send(struct conn *c, struct bytes b)
 {
-    if (the_bench->closed)
+    if (the_bench->closed && c == the_bench->closed_conn)
         return -ENOTCONN;
     if (the_bench->full)
         return -ENOBUFS;
     the_bench->sends++;
+    the_bench->sent_on = c;
     buf_append(&the_bench->sent, b);
     return 0;
 }
 
 void conn_close(struct conn *c, enum close_reason why)
 {
-    if (!the_bench->closed)
+    if (!the_bench->closed || c != the_bench->closed_conn)
         the_bench->why = why;
     the_bench->closed = true;
+    the_bench->closed_conn = c;
+}
+
+void conn_pause(struct conn *c)
+{
+    the_bench->paused = true;
+}
+
+void conn_resume(struct conn *c)
+{
+    the_bench->paused = false;
 }
 
 void conn_idle_timeout(struct conn *c, uint64_t ms)
@@ -86,8 +102,8 @@ void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes)
 
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
 {
-    assert_true(addr_eq(to, &the_bench->from));
     the_bench->sends++;
+    the_bench->sent_to = *to;
     buf_append(&the_bench->sent, b);
     return 0;
 }
