@@ -9,31 +9,33 @@
 /* ---- nonces ---- */
 
 #define NONCE_MARK  0x51 /* TURN seals its nonces for the same purpose; these are SIP's */
-#define NONCE_PLAIN (1 + 8 + 8)
+#define NONCE_PLAIN (1 + 2 + 8 + 8 + 8)
 
 static bool nonce_make(struct registrar *r, char dst[static TOKEN_TEXT_MAX])
 {
     uint8_t plain[NONCE_PLAIN];
-    uint64_t random;
-    random_fill(&random, sizeof(random));
     struct wire_out out = wire_out(plain, sizeof(plain));
     wire_put_u8(&out, NONCE_MARK);
+    wire_put_u16(&out, r->w->id);
+    wire_put_u64(&out, (uint64_t)r->w->gw->started);
     wire_put_u64(&out, (uint64_t)r->w->wall);
-    wire_put_u64(&out, random);
+    wire_put_u64(&out, replay_number(&r->replay));
     return token_seal_text(r->w->tokens, TOKEN_NONCE, bytes_of(plain, sizeof(plain)), dst, TOKEN_TEXT_MAX) !=
            0;
 }
 
-/* Ours and young: its random part. */
-static bool nonce_valid(struct registrar *r, struct bytes text, uint64_t *random)
+/* Of this worker and this run of the process, for only here is it known what was used of it, and young. */
+static bool nonce_valid(struct registrar *r, struct bytes text, uint64_t *number)
 {
     uint8_t plain[TOKEN_PLAIN_MAX];
     size_t n = token_open_text(r->w->tokens, TOKEN_NONCE, text, plain, sizeof(plain));
     if (n != NONCE_PLAIN || plain[0] != NONCE_MARK)
         return false;
     struct wire_in in = wire_in(bytes_of(plain + 1, NONCE_PLAIN - 1));
+    if (wire_u16(&in) != r->w->id || wire_u64(&in) != (uint64_t)r->w->gw->started)
+        return false;
     int64_t made = (int64_t)wire_u64(&in);
-    *random = wire_u64(&in);
+    *number = wire_u64(&in);
     return made <= r->w->wall && r->w->wall - made < r->config->nonce_life / 1000;
 }
 

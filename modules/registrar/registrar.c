@@ -1,9 +1,11 @@
 #include "modules/registrar/registrar.h"
+#include "appliance/base/random.h"
 #include "appliance/core/directory.h"
 #include "modules/registrar/network.h"
 #include "modules/sip/branch.h"
 #include "modules/sip/home.h"
 #include "modules/sip/proxy.h"
+#include "modules/sip/reply.h"
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -115,14 +117,30 @@ static uint16_t sort(struct worker *w, const struct sip_hop *from, struct bytes 
     return sip_sort_response(msg, w->id); /* a request is served wherever it comes up */
 }
 
+/* The edge has parsed it before, but has added to it: it may have grown too large. */
+static void answer_fault(struct registrar *r, const struct sip_hop *from, const struct sip_msg *m,
+                         const struct sip_fault *fault)
+{
+    char tag[17];
+    struct buf out;
+    random_text(tag, 16);
+    buf_init(&out);
+    if (fault->answer && sip_reply_fault(m, fault, bytes_of(tag, 16), &out) == 0)
+        sip_layer_send(r->layer, from, buf_bytes(&out));
+    buf_fini(&out);
+}
+
 static void receive(struct worker *w, const struct sip_hop *from, struct bytes msg)
 {
     struct registrar *r = registrar_of(w);
     struct sip_msg m;
     struct sip_fault fault;
-    /* The edge has parsed it before: what is broken here is dropped. */
-    if (r && from->kind == HOP_LOCAL && sip_msg_parse(&m, msg, SIP_STREAM, &fault) == 0)
+    if (!r || from->kind != HOP_LOCAL)
+        return;
+    if (sip_msg_parse(&m, msg, SIP_STREAM, &fault) == 0)
         sip_layer_receive(r->layer, from, &m);
+    else
+        answer_fault(r, from, &m, &fault);
 }
 
 static bool sent_by(struct worker *w, const struct sip_hop *to, struct sip_sent_by *out)

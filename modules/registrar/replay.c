@@ -1,11 +1,16 @@
 #include "modules/registrar/replay.h"
 
-bool replay_fresh(struct replay *r, uint64_t nonce, uint32_t nc)
+uint64_t replay_number(struct replay *r)
 {
-    struct replay_row *row = &r->rows[nonce % REPLAY_ROWS];
-    if (row->nonce == nonce && nc <= row->nc)
+    return ++r->last;
+}
+
+bool replay_fresh(struct replay *r, uint64_t number, uint32_t nc)
+{
+    struct replay_row *row = &r->rows[number % REPLAY_ROWS];
+    if (number < row->number || (number == row->number && nc <= row->nc))
         return false;
-    row->nonce = nonce;
+    row->number = number;
     row->nc = nc;
     return nc > 0;
 }

@@ -201,6 +201,15 @@ static int refuse(struct registrar *r, enum registrar_stat why, int status)
     return status;
 }
 
+/* What phones show is From, which nobody else checks: it may be anonymous, or of another network, but not
+ * somebody else's of this one. */
+static bool poses_as_another(struct registrar *r, const struct sip_msg *rq, const struct home_user *caller)
+{
+    struct home_user shown;
+    return registrar_user(r, &rq->from.uri, &shown) && strcmp(shown.aor, caller->aor) != 0 &&
+           registrar_knows(r, &shown);
+}
+
 /* Who asks must be one of ours: the edge has checked the flow and asserts the identity (RFC 3325 5). */
 static int check_caller(struct registrar *r, const struct sip_msg *rq, const struct own_route *o)
 {
@@ -209,6 +218,8 @@ static int check_caller(struct registrar *r, const struct sip_msg *rq, const str
     if (!o->originating || !sip_msg_nameaddr(rq, SIP_H_P_ASSERTED_IDENTITY, &na))
         return refuse(r, REGISTRAR_FORBIDDEN, 403);
     if (!registrar_user(r, &na.uri, &caller) || !registrar_knows(r, &caller))
+        return refuse(r, REGISTRAR_FORBIDDEN, 403);
+    if (poses_as_another(r, rq, &caller))
         return refuse(r, REGISTRAR_FORBIDDEN, 403);
     return 0;
 }

@@ -305,6 +305,25 @@ static void the_phones_own_words_about_identity_count_for_nothing(void **state)
     world_destroy(p.world);
 }
 
+static void a_from_of_another_user_is_forbidden(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1),
+                      b = phone_at(world, "bob", "secret-b", 1, 2);
+    phone_registers(&a);
+    phone_registers(&b);
+    a.name = "carol"; /* in From */
+    phone_requests(&a, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "m1", 1, "");
+    phone_drop(&a, "SIP/2.0 403");
+    phone_expect_none(&b);
+    a.name = "anonymous"; /* nobody of that name here */
+    phone_requests(&a, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "m2", 1, "");
+    char *m = phone_expect(&b, "MESSAGE ");
+    assert_string_equal(header_of(m, "P-Asserted-Identity", 0), "<sip:alice@ims.test>");
+    free(m);
+    world_destroy(world);
+}
+
 static void privacy_id_hides_the_asserted_identity(void **state)
 {
     struct pair p = two_phones(0);
@@ -460,6 +479,7 @@ int main(void)
         cmocka_unit_test(another_flow_of_the_same_instance_takes_over),
         cmocka_unit_test(only_one_flow_of_an_instance_rings),
         cmocka_unit_test(the_phones_own_words_about_identity_count_for_nothing),
+        cmocka_unit_test(a_from_of_another_user_is_forbidden),
         cmocka_unit_test(privacy_id_hides_the_asserted_identity),
         cmocka_unit_test(the_phones_own_route_gives_way_to_the_service_route),
         cmocka_unit_test(a_dialog_route_of_another_flow_is_forbidden),

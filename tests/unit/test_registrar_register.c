@@ -174,6 +174,54 @@ static void a_used_nonce_count_is_stale(void **state)
     world_destroy(world);
 }
 
+/* Only there is it known which counts were used. */
+static void a_nonce_of_another_worker_or_an_earlier_run_is_stale(void **state)
+{
+    const char *contact = "Contact: <sip:alice@192.168.7.1>\r\n";
+    for (int restarted = 0; restarted < 2; restarted++) {
+        struct world *world = world_create();
+        struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
+        phone_register_once(&a, contact, "", "");
+        char *ch = phone_expect(&a, "SIP/2.0 401");
+        world->gw.started += restarted;
+        a.flow.conn.worker = restarted ? 0 : 1;
+        phone_register_once(&a, contact, "", phone_answer(&a, ch, 0, 1));
+        free(ch);
+        ch = phone_expect(&a, "SIP/2.0 401");
+        assert_non_null(strstr(header_of(ch, "WWW-Authenticate", 0), "stale=true"));
+        free(ch);
+        world_destroy(world);
+    }
+}
+
+static void a_nonce_that_was_pushed_out_is_not_fresh(void **state)
+{
+    struct replay *r = calloc(1, sizeof(*r));
+    uint64_t first = replay_number(r);
+    assert_true(replay_fresh(r, first, 1));
+    assert_true(replay_fresh(r, first, 2));
+    assert_false(replay_fresh(r, first, 2));
+    for (unsigned i = 0; i < REPLAY_ROWS; i++)
+        assert_true(replay_fresh(r, replay_number(r), 1));
+    assert_false(replay_fresh(r, first, 3));
+    assert_false(replay_fresh(r, replay_number(r), 0));
+    free(r);
+}
+
+/* 128 header fields are what a message may have; the edge adds its own. */
+static void a_message_that_grew_too_large_on_its_way_is_answered(void **state)
+{
+    struct world *world = world_create();
+    struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
+    char extra[2000] = "";
+    for (int i = 0; i < 119; i++)
+        strcat(extra, "X-Filler: 1\r\n");
+    a.extra = extra;
+    phone_register_once(&a, "Contact: <sip:alice@192.168.7.1>\r\n", "", "");
+    phone_drop(&a, "SIP/2.0 513");
+    world_destroy(world);
+}
+
 static void an_old_nonce_is_stale(void **state)
 {
     struct world *world = world_create();
@@ -396,6 +444,9 @@ int main(void)
         cmocka_unit_test(an_unknown_user_is_challenged_and_then_forbidden),
         cmocka_unit_test(a_user_cannot_register_for_another),
         cmocka_unit_test(a_used_nonce_count_is_stale),
+        cmocka_unit_test(a_nonce_of_another_worker_or_an_earlier_run_is_stale),
+        cmocka_unit_test(a_nonce_that_was_pushed_out_is_not_fresh),
+        cmocka_unit_test(a_message_that_grew_too_large_on_its_way_is_answered),
         cmocka_unit_test(an_old_nonce_is_stale),
         cmocka_unit_test(too_short_an_expiry_gets_423),
         cmocka_unit_test(too_long_an_expiry_is_cut),
