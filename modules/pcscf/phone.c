@@ -163,6 +163,11 @@ static struct registration *registration_find(const struct phone *ph, struct byt
     return NULL;
 }
 
+bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key)
+{
+    return ph && registration_find(ph, aor, key);
+}
+
 static struct bytes keep(uint8_t **at, struct bytes from)
 {
     struct bytes kept = bytes_of(*at, from.n);

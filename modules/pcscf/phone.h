@@ -42,6 +42,7 @@ struct registration_facts {
 struct phone *phone_find(const struct pcscf *p, const struct flow *f);
 /* Adds or refreshes. 0, -ENOMEM, -ENOSPC (pcscf.max_registrations). */
 int phone_register(struct pcscf *p, const struct flow *f, const struct registration_facts *facts);
+bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key); /* NULL has none */
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key);
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor);
 /* The flow is gone, and with it all that was registered on it. The binding at the registrar stays until it

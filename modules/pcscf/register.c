@@ -200,12 +200,44 @@ static const struct proxy_user register_proxy = {
     .edit_response = edit_response,
 };
 
-static bool begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
+/* Does this contact add to what its flow has? */
+static bool is_new(const struct phone *ph, const struct sip_msg *rq, struct bytes aor,
+                   const struct sip_contact *c)
+{
+    char key[SIP_CONTACT_KEY_MAX];
+    uint32_t expires = c->expires;
+    if (!c->has_expires && sip_msg_has(rq, SIP_H_EXPIRES))
+        expires = sip_expires_value(sip_msg_value(rq, SIP_H_EXPIRES));
+    else if (!c->has_expires)
+        expires = 1;
+    size_t n = expires && !c->na.star ? sip_contact_key(c, true, key) : 0;
+    return n && !phone_has(ph, aor, bytes_of(key, n));
+}
+
+/* Said before the home network hears of it: once it has bound a contact, the phone must be reachable by it.
+ */
+static bool too_many(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct bytes aor)
+{
+    const struct phone *ph = phone_find(p, f);
+    uint64_t n = ph ? ph->n : 0;
+    struct sip_values it = sip_values(rq, SIP_H_CONTACT);
+    struct bytes item;
+    struct sip_contact c;
+    while (sip_values_next(&it, &item))
+        n += sip_contact_parse(item, &c) && is_new(ph, rq, aor, &c);
+    return n > (ph ? ph->n : 0) && n > (uint64_t)p->config->max_registrations;
+}
+
+/* 0, or the status to refuse with. */
+static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
 {
     char token[TOKEN_TEXT_MAX], aor[SIP_AOR_MAX];
     *g = (struct registering){.p = p, .flow = *f};
     size_t n = sip_aor(&rq->to.uri, aor, sizeof(aor));
-    return flow_token_seal(p->w, f, bytes_of(aor, n), token) && route_for_core(p, token, true, g->path);
+    if (too_many(p, f, rq, bytes_of(aor, n)))
+        return 403;
+    return flow_token_seal(p->w, f, bytes_of(aor, n), token) && route_for_core(p, token, true, g->path) ? 0
+                                                                                                        : 500;
 }
 
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
@@ -218,8 +250,9 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
         server_txn_refuse(st, 503);
         return;
     }
-    if (!begin(p, &server_txn_from(st)->flow, rq, &g)) {
-        server_txn_refuse(st, 500);
+    int status = begin(p, &server_txn_from(st)->flow, rq, &g);
+    if (status) {
+        server_txn_refuse(st, status);
         return;
     }
     struct proxy *proxy = proxy_create(st, &register_proxy, sizeof(g));

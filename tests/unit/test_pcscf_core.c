@@ -292,6 +292,22 @@ static void a_refused_or_shortened_registration_is_learnt_as_it_is(void **state)
     world_destroy(lab.world);
 }
 
+/* Before the core binds what the phone would not be reached by. */
+static void a_contact_too_many_is_refused_at_the_edge(void **state)
+{
+    struct lab lab = lab_create();
+    char contacts[2000] = "Contact: <sip:alice@192.168.7.1:5060>";
+    for (int i = 2; i <= 17; i++)
+        snprintf(contacts + strlen(contacts), 60, ", <sip:alice@192.168.7.1:%d>", 5060 + i);
+    strcat(contacts, "\r\n");
+    phone_register_once(&lab.alice, contacts, "Expires: 600\r\n", "");
+    phone_drop(&lab.alice, "SIP/2.0 403");
+    phone_expect_none(&lab.core);
+    phone_register_once(&lab.alice, contacts, "Expires: 0\r\n", ""); /* taking out is always fine */
+    phone_drop(&lab.core, "REGISTER ");
+    world_destroy(lab.world);
+}
+
 static void a_silent_core_is_a_timeout_that_nobody_sees(void **state)
 {
     struct lab lab = lab_create();
@@ -351,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_dead_flow_is_430_a_forged_token_403_no_token_404),
         cmocka_unit_test(the_core_may_ask_whether_we_are_alive),
         cmocka_unit_test(a_refused_or_shortened_registration_is_learnt_as_it_is),
+        cmocka_unit_test(a_contact_too_many_is_refused_at_the_edge),
         cmocka_unit_test(a_silent_core_is_a_timeout_that_nobody_sees),
         cmocka_unit_test(settings_that_cannot_work_stop_the_start),
     };
