@@ -41,17 +41,29 @@ bool stun_xor_decode(struct bytes value, const uint8_t *id, struct addr *out)
     return true;
 }
 
-void stun_put_xor(struct stun_writer *w, uint16_t type, const struct addr *a)
+static void put_address(struct stun_writer *w, uint16_t type, const struct addr *a, const uint8_t pad[16])
 {
-    uint8_t pad[16], v[20] = {0};
+    uint8_t v[20] = {0};
     size_t n = addr_ip_len(a);
-    /* The id stands in what is written already. */
-    if (w->out.full)
-        return;
-    xor_pad(pad, w->out.start + 8);
     v[1] = a->family == ADDR_V6 ? STUN_FAMILY_V6 : STUN_FAMILY_V4;
     store_u16(v + 2, (uint16_t)(a->port ^ load_u16(pad)));
     for (size_t i = 0; i < n; i++)
         v[4 + i] = a->ip[i] ^ pad[i];
     stun_put(w, type, bytes_of(v, 4 + n));
+}
+
+void stun_put_address(struct stun_writer *w, uint16_t type, const struct addr *a)
+{
+    static const uint8_t plain[16];
+    put_address(w, type, a, plain);
+}
+
+void stun_put_xor(struct stun_writer *w, uint16_t type, const struct addr *a)
+{
+    uint8_t pad[16];
+    /* The id stands in what is written already. */
+    if (w->out.full)
+        return;
+    xor_pad(pad, w->out.start + 8);
+    put_address(w, type, a, pad);
 }

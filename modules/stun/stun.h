@@ -48,6 +48,7 @@ enum stun_attribute {
     STUN_A_EVEN_PORT = 0x0018,
     STUN_A_REQUESTED_TRANSPORT = 0x0019,
     STUN_A_DONT_FRAGMENT = 0x001A,
+    STUN_A_ACCESS_TOKEN = 0x001B, /* RFC 7635 */
     STUN_A_MESSAGE_INTEGRITY_SHA256 = 0x001C,
     STUN_A_PASSWORD_ALGORITHM = 0x001D,
     STUN_A_USERHASH = 0x001E,
@@ -59,12 +60,14 @@ enum stun_attribute {
     STUN_A_ADDITIONAL_ADDRESS_FAMILY = 0x8000,
     STUN_A_ADDRESS_ERROR_CODE = 0x8001,
     STUN_A_PASSWORD_ALGORITHMS = 0x8002,
+    STUN_A_ALTERNATE_DOMAIN = 0x8003,
     STUN_A_ICMP = 0x8004,
     STUN_A_SOFTWARE = 0x8022,
     STUN_A_ALTERNATE_SERVER = 0x8023,
     STUN_A_FINGERPRINT = 0x8028,
     STUN_A_ICE_CONTROLLED = 0x8029,
     STUN_A_ICE_CONTROLLING = 0x802A,
+    STUN_A_THIRD_PARTY_AUTHORIZATION = 0x802E, /* RFC 7635 */
     STUN_A_MOBILITY_TICKET = 0x8030,
 };
 
@@ -143,6 +146,7 @@ void stun_put_u32(struct stun_writer *w, uint16_t type, uint32_t v);
 void stun_put_byte(struct stun_writer *w, uint16_t type, uint8_t v); /* and three zeros */
 void stun_put_channel(struct stun_writer *w, uint16_t number);
 void stun_put_xor(struct stun_writer *w, uint16_t type, const struct addr *a);
+void stun_put_address(struct stun_writer *w, uint16_t type, const struct addr *a); /* without the XOR */
 void stun_put_error(struct stun_writer *w, unsigned code); /* with the reason phrase of the RFC */
 void stun_put_unknown(struct stun_writer *w, const uint16_t *types, size_t n);
 void stun_put_integrity(struct stun_writer *w, struct bytes key);

@@ -1,5 +1,6 @@
 /* Allocate (RFC 8656 7.2): the checks in the order of the RFC, then the allocation. */
 #include "modules/turn/allocation.h"
+#include "modules/turn/alternate.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/lifetime.h"
 #include "modules/turn/mobility.h"
@@ -154,8 +155,14 @@ void handle_allocate(struct request *rq)
         return;
     }
     unsigned error = judge(rq, &wish);
+    if (!error && alternate_redirects(rq, ALTERNATE_ALWAYS))
+        return;
     if (!error)
         error = create(rq, &wish, &al);
+    /* Whoever claims a port that was kept for him has to get it here. */
+    if (error == 508 && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN) &&
+        alternate_redirects(rq, ALTERNATE_FULL))
+        return;
     if (error)
         turn_refuse(rq, error);
     else

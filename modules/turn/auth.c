@@ -1,13 +1,26 @@
 #include "modules/turn/auth.h"
-#include "appliance/core/directory.h"
+#include "modules/turn/access_token.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/nonce.h"
+#include "modules/turn/shared_secret.h"
 #include <openssl/crypto.h>
 #include <string.h>
 
-/* 401 and 438 carry REALM and a fresh NONCE (RFC 8489 9.2.4). */
+/* What a request says of who it is from. */
+struct claim {
+    struct bytes name, hash, realm, nonce; /* name or hash, not both */
+    enum password_algorithm algorithm;
+};
+
+static struct bytes server_name(const struct turn_config *c)
+{
+    return bytes_str(c->oauth_server_name[0] ? c->oauth_server_name : c->realm);
+}
+
+/* 401 and 438 carry REALM, a fresh NONCE and PASSWORD-ALGORITHMS (RFC 8489 9.2.4). */
 static void challenge(struct request *rq, unsigned code)
 {
+    const struct turn_config *c = rq->turn->config;
     struct answer a;
     char nonce[NONCE_MAX];
     size_t n = nonce_make(rq->turn->w, &rq->client.addr, nonce);
@@ -16,63 +29,245 @@ static void challenge(struct request *rq, unsigned code)
         return;
     }
     answer_begin_error(rq, &a, code);
-    stun_put(&a.w, STUN_A_REALM, bytes_str(rq->turn->config->realm));
+    stun_put(&a.w, STUN_A_REALM, bytes_str(c->realm));
     stun_put(&a.w, STUN_A_NONCE, bytes_of(nonce, n));
+    password_algorithms_put(&a.w);
+    if (c->oauth_keys.n)
+        stun_put(&a.w, STUN_A_THIRD_PARTY_AUTHORIZATION, server_name(c));
     answer_send(rq, &a);
 }
 
-static void fail(struct request *rq, struct bytes name)
+static void fail(struct request *rq, const struct claim *claim)
 {
     turn_count(rq->turn, TS_AUTH_FAILURES);
-    log_info(&rq->turn->w->log, "turn.auth_failed", F_BYTES("user", name),
+    log_info(&rq->turn->w->log, "turn.auth_failed", F_BYTES("user", claim->name),
              F_ADDR("client", &rq->client.addr));
     challenge(rq, 401);
-}
-
-/* The user's key. A user that is not there gets a key that nobody has, and is then checked like any other, so
- * that the time of the answer does not tell who exists. */
-static bool find_key(struct request *rq, struct bytes realm, struct bytes name)
-{
-    struct turn *t = rq->turn;
-    struct user_key user;
-    bool found = bytes_eq(realm, bytes_str(t->config->realm)) &&
-                 directory_find(t->w->gw->directory, realm, name, &user) && user.enabled;
-    memcpy(rq->key, found ? user.md5 : t->none, sizeof(rq->key));
-    OPENSSL_cleanse(&user, sizeof(user));
-    return found;
 }
 
 /* RFC 8489 9.2.4: MESSAGE-INTEGRITY-SHA256 decides where it is present. */
 static bool integrity_ok(const struct request *rq)
 {
-    struct bytes key = bytes_of(rq->key, sizeof(rq->key));
+    struct bytes key = credential_key(&rq->credential);
     return rq->message.integrity256_at ? stun_integrity256_ok(&rq->message, key)
                                        : stun_integrity_ok(&rq->message, key);
+}
+
+void auth_sign(const struct request *rq, struct stun_writer *w)
+{
+    if (rq->sign256)
+        stun_put_integrity256(w, credential_key(&rq->credential));
+    else
+        stun_put_integrity(w, credential_key(&rq->credential));
+}
+
+/* --- users of the directory
+ * -------------------------------------------------------------------------------------- */
+
+static bool find_stored(struct request *rq, const struct claim *claim, struct user_key *key)
+{
+    struct directory *d = rq->turn->w->gw->directory;
+    struct user_name who;
+    if (!claim->hash.n)
+        return directory_find(d, claim->realm, claim->name, key) &&
+               credential_set_name(&rq->credential, claim->name);
+    return directory_find_hash(d, claim->realm, claim->hash.p, &who, key) &&
+           credential_set_name(&rq->credential, bytes_of(who.text, who.n));
+}
+
+/* --- users that a shared secret vouches for
+ * ---------------------------------------------------------------------- */
+
+/* One that the operator has switched off stays off. */
+static bool is_switched_off(struct request *rq, const struct claim *claim, struct bytes name)
+{
+    struct user_key key;
+    bool off = directory_find(rq->turn->w->gw->directory, claim->realm, name, &key) && !key.enabled;
+    OPENSSL_cleanse(&key, sizeof(key));
+    return off;
+}
+
+static bool fits_secret(struct request *rq, const struct claim *claim, const char *item)
+{
+    struct bytes secret;
+    struct user_key key;
+    if (!shared_secret_of_realm(item, claim->realm, &secret) ||
+        !shared_secret_key(secret, claim->realm, claim->name, &key))
+        return false;
+    credential_set_key(&rq->credential, &key, claim->algorithm);
+    OPENSSL_cleanse(&key, sizeof(key));
+    return integrity_ok(rq);
+}
+
+static bool is_vouched_for(struct request *rq, const struct claim *claim)
+{
+    const struct string_list *secrets = &rq->turn->config->shared_secrets;
+    struct bytes owner;
+    if (!secrets->n || !shared_secret_username(claim->name, rq->turn->w->wall, &owner) ||
+        !credential_set_name(&rq->credential, owner) || is_switched_off(rq, claim, owner))
+        return false;
+    for (size_t i = 0; i < secrets->n; i++)
+        if (fits_secret(rq, claim, secrets->items[i]))
+            return true;
+    return false;
+}
+
+/* --- the long-term credential mechanism
+ * -------------------------------------------------------------------------- */
+
+/* A user that is not there gets a key that nobody has, and is then checked like any other, so that the time
+ * of the answer does not tell who exists. */
+static bool prove(struct request *rq, const struct claim *claim)
+{
+    struct turn *t = rq->turn;
+    struct user_key key = {0};
+    bool ours = bytes_eq(claim->realm, bytes_str(t->config->realm));
+    bool found = ours && find_stored(rq, claim, &key);
+    bool enabled = found && key.enabled;
+    if (!enabled) {
+        memcpy(key.md5, t->none, sizeof(key.md5));
+        memcpy(key.sha256, t->none, sizeof(t->none));
+    }
+    credential_set_key(&rq->credential, &key, claim->algorithm);
+    OPENSSL_cleanse(&key, sizeof(key));
+    if (integrity_ok(rq) && enabled) {
+        turn_count(t, claim->hash.n ? TS_AUTH_USERHASH : TS_AUTH_STORED);
+        return true;
+    }
+    if (!ours || found || !is_vouched_for(rq, claim))
+        return false;
+    turn_count(t, TS_AUTH_SHARED_SECRET);
+    return true;
+}
+
+/* RFC 8489 9.2.4, the second and third check. */
+static bool read_claim(struct request *rq, struct claim *claim)
+{
+    const struct stun_message *m = &rq->message;
+    *claim = (struct claim){.algorithm = PASSWORD_MD5};
+    bool named = stun_find(m, STUN_A_USERNAME, &claim->name);
+    bool hashed = stun_find(m, STUN_A_USERHASH, &claim->hash);
+    if (named == hashed || (hashed && claim->hash.n != USER_HASH))
+        return false;
+    if (!stun_find(m, STUN_A_REALM, &claim->realm) || !stun_find(m, STUN_A_NONCE, &claim->nonce))
+        return false;
+    return !nonce_offers_algorithms(claim->nonce) ||
+           password_algorithm_read(m, &claim->algorithm, &rq->sign256);
+}
+
+/* --- third-party authorization
+ * ----------------------------------------------------------------------------------- */
+
+/* Tokens name nobody. So that one of them cannot use up what all of a key's may have, each session key is a
+ * user of its own to the quota; but a client may come with a fresh token for what it has (RFC 7635 8), so the
+ * key id alone owns it. */
+static bool name_token(struct credential *c, struct bytes kid)
+{
+    char name[ACCESS_TOKEN_KID + 18];
+    uint8_t digest[32];
+    if (kid.n > ACCESS_TOKEN_KID || !user_hash(kid, credential_key(c), digest))
+        return false;
+    memcpy(name, kid.p, kid.n);
+    name[kid.n] = '#';
+    bytes_to_hex(bytes_of(digest, 8), name + kid.n + 1, 17);
+    if (!credential_set_name(c, bytes_of(name, kid.n + 17)))
+        return false;
+    c->owner_n = (uint8_t)(kid.n + 1);
+    return true;
+}
+
+static bool take_token(struct request *rq, struct bytes value, const struct oauth_key *key)
+{
+    struct access_token token;
+    const struct turn *t = rq->turn;
+    bool good = access_token_open(value, key, server_name(t->config), &token) &&
+                access_token_is_current(&token, t->w->wall);
+    if (good) {
+        rq->credential.key_n = (uint8_t)token.key_n;
+        memcpy(rq->credential.key, token.key, token.key_n);
+    }
+    OPENSSL_cleanse(&token, sizeof(token));
+    return good && name_token(&rq->credential, key->kid);
+}
+
+static bool prove_by_token(struct request *rq, const struct claim *claim, struct bytes value)
+{
+    const struct string_list *keys = &rq->turn->config->oauth_keys;
+    struct oauth_key key;
+    bool good = false;
+    for (size_t i = 0; i < keys->n && !good; i++)
+        good = oauth_key_parse(keys->items[i], &key) && bytes_eq(key.kid, claim->name) &&
+               take_token(rq, value, &key) && integrity_ok(rq);
+    OPENSSL_cleanse(&key, sizeof(key));
+    /* RFC 7635 7 has MESSAGE-INTEGRITY in the answer; who signs with the other one cannot check that. */
+    rq->sign256 = rq->message.integrity256_at != 0;
+    if (good)
+        turn_count(rq->turn, TS_AUTH_TOKEN);
+    return good;
+}
+
+/* RFC 7635 7: to a server that never asked for it, it is unknown. */
+static void refuse_token(struct request *rq)
+{
+    static const uint16_t unknown[] = {STUN_A_ACCESS_TOKEN};
+    struct answer a;
+    answer_begin_error(rq, &a, 420);
+    stun_put_unknown(&a.w, unknown, 1);
+    answer_send(rq, &a);
+}
+
+/* --- all of it
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Who goes away may always do so: the end of an allocation is not relaying. */
+static bool is_farewell(const struct stun_message *m)
+{
+    uint32_t seconds;
+    return m->method == STUN_REFRESH && stun_find_u32(m, STUN_A_LIFETIME, &seconds) && seconds == 0;
+}
+
+static bool may_relay(struct request *rq)
+{
+    const struct turn *t = rq->turn;
+    if (!t->config->require_registration || is_farewell(&rq->message))
+        return true;
+    return directory_is_present(t->w->gw->directory, bytes_str(t->config->realm), rq->name, t->w->now);
+}
+
+static bool is_proved(struct request *rq, const struct claim *claim)
+{
+    struct bytes token;
+    if (stun_find(&rq->message, STUN_A_ACCESS_TOKEN, &token))
+        return prove_by_token(rq, claim, token);
+    return prove(rq, claim);
+}
+
+static void admit(struct request *rq)
+{
+    rq->name = credential_name(&rq->credential);
+    rq->authenticated = true;
 }
 
 bool auth_check(struct request *rq)
 {
     const struct stun_message *m = &rq->message;
-    struct bytes name, realm, nonce;
+    struct claim claim;
     if (!m->integrity_at && !m->integrity256_at) {
         challenge(rq, 401);
-        return false;
-    }
-    if (!stun_find(m, STUN_A_USERNAME, &name) || !stun_find(m, STUN_A_REALM, &realm) ||
-        !stun_find(m, STUN_A_NONCE, &nonce)) {
+    } else if (!rq->turn->config->oauth_keys.n && stun_has(m, STUN_A_ACCESS_TOKEN)) {
+        refuse_token(rq);
+    } else if (!read_claim(rq, &claim)) {
         turn_refuse(rq, 400);
-        return false;
-    }
-    bool found = find_key(rq, realm, name);
-    if (!integrity_ok(rq) || !found) {
-        fail(rq, name);
-        return false;
-    }
-    if (!nonce_ok(rq->turn->w, &rq->client.addr, nonce, rq->turn->config->nonce_lifetime)) {
+    } else if (!is_proved(rq, &claim)) {
+        fail(rq, &claim);
+    } else if (!nonce_ok(rq->turn->w, &rq->client.addr, claim.nonce, rq->turn->config->nonce_lifetime)) {
         challenge(rq, 438);
-        return false;
+    } else {
+        admit(rq);
+        if (may_relay(rq))
+            return true;
+        turn_count(rq->turn, TS_NOT_REGISTERED);
+        turn_refuse(rq, 403);
     }
-    rq->name = name;
-    rq->authenticated = true;
-    return true;
+    return false;
 }

@@ -3,7 +3,6 @@
 #include "modules/turn/auth.h"
 #include "mux/conn.h"
 #include <errno.h>
-#include <openssl/crypto.h>
 
 /* What we understand of the lower half (RFC 8489 14). The rest of it, where a request carries it, is answered
  * with 420: the client then knows, and tries without (RFC 8656 7.4). */
@@ -24,7 +23,10 @@ static const uint16_t known[] = {
     STUN_A_EVEN_PORT,
     STUN_A_REQUESTED_TRANSPORT,
     STUN_A_DONT_FRAGMENT,
+    STUN_A_ACCESS_TOKEN,
     STUN_A_MESSAGE_INTEGRITY_SHA256,
+    STUN_A_PASSWORD_ALGORITHM,
+    STUN_A_USERHASH,
     STUN_A_XOR_MAPPED_ADDRESS,
     STUN_A_RESERVATION_TOKEN,
 };
@@ -88,7 +90,7 @@ bool turn_has_allocation(struct request *rq)
         turn_count(rq->turn, TS_DROP_NO_ALLOCATION);
     else if (!rq->allocation)
         turn_refuse(rq, 437);
-    else if (!indication && !bytes_eq(rq->name, allocation_name(rq->allocation)))
+    else if (!indication && !credential_owns(&rq->credential, allocation_name(rq->allocation)))
         turn_refuse(rq, 441);
     else
         return true;
@@ -123,7 +125,7 @@ void dispatch(struct turn *t, const struct client *from, struct bytes message)
     }
     rq.allocation = allocation_of(t, from);
     run(&rq, m);
-    OPENSSL_cleanse(rq.key, sizeof(rq.key));
+    credential_wipe(&rq.credential);
 }
 
 void answer_begin(const struct request *rq, struct answer *a)
@@ -136,9 +138,9 @@ static const struct {
     unsigned code;
     enum turn_stat stat;
 } error_stats[] = {
-    {400, TS_ERROR_400}, {401, TS_ERROR_401}, {403, TS_ERROR_403}, {405, TS_ERROR_405}, {420, TS_ERROR_420},
-    {437, TS_ERROR_437}, {438, TS_ERROR_438}, {440, TS_ERROR_440}, {441, TS_ERROR_441}, {442, TS_ERROR_442},
-    {443, TS_ERROR_443}, {486, TS_ERROR_486}, {500, TS_ERROR_500}, {508, TS_ERROR_508},
+    {300, TS_ERROR_300}, {400, TS_ERROR_400}, {401, TS_ERROR_401}, {403, TS_ERROR_403}, {405, TS_ERROR_405},
+    {420, TS_ERROR_420}, {437, TS_ERROR_437}, {438, TS_ERROR_438}, {440, TS_ERROR_440}, {441, TS_ERROR_441},
+    {442, TS_ERROR_442}, {443, TS_ERROR_443}, {486, TS_ERROR_486}, {500, TS_ERROR_500}, {508, TS_ERROR_508},
 };
 
 void answer_begin_error(const struct request *rq, struct answer *a, unsigned code)
@@ -169,7 +171,7 @@ void answer_send(struct request *rq, struct answer *a)
     if (rq->turn->config->software)
         stun_put(&a->w, STUN_A_SOFTWARE, BYTES("Sallyport " SALLYPORT_VERSION));
     if (rq->authenticated)
-        stun_put_integrity(&a->w, bytes_of(rq->key, sizeof(rq->key)));
+        auth_sign(rq, &a->w);
     if (rq->message.fingerprint_at)
         stun_put_fingerprint(&a->w);
     size_t n = stun_end(&a->w);

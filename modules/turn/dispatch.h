@@ -6,6 +6,7 @@
 #pragma once
 #include "modules/stun/stun.h"
 #include "modules/turn/client.h"
+#include "modules/turn/credential.h"
 #include "modules/turn/peer_policy.h"
 #include "modules/turn/turn.h"
 
@@ -16,9 +17,10 @@ struct request {
     struct client client;
     struct stun_message message;
     struct allocation *allocation; /* of the 5-tuple, NULL when there is none */
-    struct bytes name;             /* the user, once authenticated: a view of the message */
-    uint8_t key[16];               /* RFC 8489 9.2.2; wiped by dispatch */
+    struct credential credential;  /* wiped by dispatch */
+    struct bytes name;             /* the user, once authenticated: a view of the credential */
     bool authenticated;
+    bool sign256; /* answers carry MESSAGE-INTEGRITY-SHA256 (RFC 8489 9.2.4) */
 };
 
 /* One whole STUN message of that client. */

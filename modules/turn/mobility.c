@@ -54,7 +54,7 @@ static unsigned judge(struct request *rq, struct allocation *a, const struct tic
         return 400;
     if (!*again && rq->allocation)
         return 437; /* this 5-tuple has another allocation */
-    if (!bytes_eq(rq->name, allocation_name(a)))
+    if (!credential_owns(&rq->credential, allocation_name(a)))
         return 441;
     return t->serial == a->mobility.serial || is_old_but_good(a, t) ? 0 : 400;
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* RFC 8489 9.2: "obMatJos2" says that the server knows RFC 8489; four characters of base64 are the 24 feature
- * bits (18.1), none set. */
-#define COOKIE   "obMatJos2AAAA"
+ * bits (18.1): bit 0, password algorithms, and bit 1, username anonymity, are C0 00 00. */
+#define MARK     "obMatJos2"
+#define COOKIE   MARK "wAAA"
 #define COOKIE_N (sizeof(COOKIE) - 1)
 #define PLAIN_N  27u /* wall seconds, family, port, ip */
 
@@ -29,6 +30,14 @@ size_t nonce_make(struct worker *w, const struct addr *client, char out[static N
     size_t n = token_seal_text(w->tokens, TOKEN_NONCE, bytes_of(plain, sizeof(plain)), out + COOKIE_N,
                                NONCE_MAX - COOKIE_N);
     return n ? COOKIE_N + n : 0;
+}
+
+/* Bit 0 is the top one of the first character's six: "g" stands for 32. */
+bool nonce_offers_algorithms(struct bytes nonce)
+{
+    static const char with_bit_0[] = "ghijklmnopqrstuvwxyz0123456789+/";
+    struct bytes bits = bytes_skip(nonce, sizeof(MARK) - 1);
+    return bytes_starts(nonce, BYTES(MARK)) && bits.n >= 4 && bits.p[0] && strchr(with_bit_0, bits.p[0]);
 }
 
 bool nonce_ok(struct worker *w, const struct addr *client, struct bytes nonce, int64_t max_age)

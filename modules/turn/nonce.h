@@ -2,7 +2,8 @@
  *
  * Floor 3. "obMatJos2", the security feature bits, then time and the client's address under AEAD. So nothing
  * is kept for a client that has not proved who it is, a nonce is good for one address only, and it outlives a
- * restart. */
+ * restart. The bits are always the same two, and a nonce with others is none of ours: who takes one away from
+ * it to bid a client down (9.2.1) has made it worthless. */
 #pragma once
 #include "appliance/base/token.h"
 
@@ -13,5 +14,7 @@ struct addr;
 
 /* The text and its length; 0 on trouble with the cipher. */
 size_t nonce_make(struct worker *w, const struct addr *client, char out[static NONCE_MAX]);
+/* Does it say, whoever made it, that PASSWORD-ALGORITHMS was offered (RFC 8489 9.2.4)? */
+bool nonce_offers_algorithms(struct bytes nonce);
 /* Ours, of that client, and not older than max_age ms? */
 bool nonce_ok(struct worker *w, const struct addr *client, struct bytes nonce, int64_t max_age);

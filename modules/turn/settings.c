@@ -1,5 +1,9 @@
 /* The room's settings and counters: const tables (turn.h has the struct and the indices). */
+#include "modules/turn/access_token.h"
+#include "modules/turn/alternate.h"
+#include "modules/turn/shared_secret.h"
 #include "modules/turn/turn.h"
+#include <string.h>
 
 /* The config checker asks for one written text: every item of the list. */
 static bool relay_address_check(const char *text, const char **why)
@@ -20,6 +24,17 @@ static bool realm_check(const char *text, const char **why)
         *why = "1 to 127 characters, no colon";
     return ok;
 }
+
+/* RFC 7635 6.1: a name, and what the tokens were made with. */
+static bool name_check(const char *text, const char **why)
+{
+    bool good = strlen(text) < 256;
+    if (!good)
+        *why = "255 characters at most";
+    return good;
+}
+
+static const char *const alternate_words[] = {[ALTERNATE_FULL] = "full", [ALTERNATE_ALWAYS] = "always", NULL};
 
 #define AT(field) offsetof(struct turn_config, field)
 
@@ -144,6 +159,62 @@ static const struct setting items[] = {
      .help =
          "networks that clients may reach though the built-in list (private, loopback, own, ...) denies them",
      .reload = RELOAD_LIVE},
+    {.key = "shared_secrets",
+     .type = SETTING_SECRETS,
+     .offset = AT(shared_secrets),
+     .preset = "",
+     .help =
+         "items \"realm:secret\": besides the stored users, whoever comes as \"expires:name\" (seconds since "
+         "1970) with base64(HMAC-SHA1(secret, that text)) as the password; more than one of a realm while "
+         "they are rotated",
+     .reload = RELOAD_LIVE,
+     .check = shared_secret_check},
+    {.key = "oauth_keys",
+     .type = SETTING_SECRETS,
+     .offset = AT(oauth_keys),
+     .preset = "",
+     .help =
+         "items \"kid:key\" that an authorization server seals tokens with (RFC 7635), the key in base64: 32 "
+         "bytes for A256GCM, 16 for A128GCM; none: no third-party authorization",
+     .reload = RELOAD_LIVE,
+     .check = oauth_key_check},
+    {.key = "oauth_server_name",
+     .type = SETTING_STRING,
+     .offset = AT(oauth_server_name),
+     .preset = "",
+     .help = "what THIRD-PARTY-AUTHORIZATION calls this server and tokens are made for; empty: the realm",
+     .reload = RELOAD_LIVE,
+     .check = name_check},
+    {.key = "require_registration",
+     .type = SETTING_BOOL,
+     .offset = AT(require_registration),
+     .preset = "no",
+     .help =
+         "relay only for users with a SIP registration on this gateway, now or up to a minute ago; others, "
+         "and tokens, which name nobody, get 403",
+     .reload = RELOAD_LIVE},
+    {.key = "alternate_servers",
+     .type = SETTING_STRINGS,
+     .offset = AT(alternate_servers),
+     .preset = "",
+     .help = "addresses that clients are sent to with 300 (ALTERNATE-SERVER), the first of each family; one "
+             "without a port means 443",
+     .reload = RELOAD_LIVE,
+     .check = alternate_check},
+    {.key = "alternate_domain",
+     .type = SETTING_STRING,
+     .offset = AT(alternate_domain),
+     .preset = "",
+     .help = "the name in the certificate of those servers, where it is not ours (ALTERNATE-DOMAIN)",
+     .reload = RELOAD_LIVE,
+     .check = name_check},
+    {.key = "alternate_when",
+     .type = SETTING_ENUM,
+     .offset = AT(alternate_when),
+     .preset = "full",
+     .choices = alternate_words,
+     .help = "send them there when nothing is free here, or always: to take a gateway out of service",
+     .reload = RELOAD_LIVE},
     {.key = "nonce_lifetime",
      .type = SETTING_DURATION,
      .offset = AT(nonce_lifetime),
@@ -195,6 +266,8 @@ const struct settings turn_settings = {
 #define COUNTER(index, n, l, h) [index] = {.name = (n), .labels = (l), .help = (h), .kind = STAT_COUNTER}
 #define GAUGE(index, n, h)      [index] = {.name = (n), .help = (h), .kind = STAT_GAUGE}
 #define ERROR(n)                COUNTER(TS_ERROR_##n, "turn_errors_total", "code=\"" #n "\"", "Error responses, by code")
+#define AUTH(index, by)                                                                                      \
+    COUNTER(index, "turn_authenticated_total", "by=\"" by "\"", "Requests that proved who they are from")
 #define DROP(index, why)                                                                                     \
     COUNTER(index, "turn_dropped_total", "reason=\"" why "\"", "Messages and data dropped")
 #define ENDED(index, traffic)                                                                                \
@@ -220,6 +293,7 @@ static const struct stat_def defs[TURN_STATS] = {
     COUNTER(TS_REFRESHED, "turn_refreshes_total", NULL, "Refresh requests that succeeded"),
     COUNTER(TS_BINDINGS, "turn_bindings_total", NULL, "Binding requests"),
     COUNTER(TS_REQUESTS, "turn_requests_total", NULL, "Requests"),
+    ERROR(300),
     ERROR(400),
     ERROR(401),
     ERROR(403),
@@ -234,6 +308,13 @@ static const struct stat_def defs[TURN_STATS] = {
     ERROR(486),
     ERROR(500),
     ERROR(508),
+    AUTH(TS_AUTH_STORED, "stored"),
+    AUTH(TS_AUTH_USERHASH, "userhash"),
+    AUTH(TS_AUTH_SHARED_SECRET, "shared_secret"),
+    AUTH(TS_AUTH_TOKEN, "token"),
+    COUNTER(TS_NOT_REGISTERED, "turn_not_registered_total", NULL,
+            "Requests of users without a SIP registration, refused with 403"),
+    COUNTER(TS_REDIRECTED, "turn_redirected_total", NULL, "Allocate requests sent to another server"),
     COUNTER(TS_AUTH_FAILURES, "turn_auth_failures_total", NULL, "Requests with a wrong user or password"),
     COUNTER(TS_DENIED_PEERS, "turn_denied_peers_total", NULL, "Peers refused with 403"),
     WAY(TS_PACKETS_TO_PEER, "packets", "peer"),

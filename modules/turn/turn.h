@@ -40,6 +40,13 @@ struct turn_config {
     int64_t mobility_hold;
     struct cidr_set deny_peers;
     struct cidr_set allow_peers;
+    struct string_list shared_secrets;
+    struct string_list oauth_keys;
+    const char *oauth_server_name;
+    bool require_registration;
+    struct string_list alternate_servers;
+    const char *alternate_domain;
+    int64_t alternate_when; /* enum alternate_when */
     int64_t nonce_lifetime;
     int64_t unauthenticated_rate;
     int64_t idle_timeout;
@@ -65,6 +72,7 @@ enum turn_stat {
     TS_ICMP,
     TS_BINDINGS,
     TS_REQUESTS,
+    TS_ERROR_300,
     TS_ERROR_400,
     TS_ERROR_401,
     TS_ERROR_403,
@@ -79,7 +87,13 @@ enum turn_stat {
     TS_ERROR_486,
     TS_ERROR_500,
     TS_ERROR_508,
+    TS_AUTH_STORED,
+    TS_AUTH_USERHASH,
+    TS_AUTH_SHARED_SECRET,
+    TS_AUTH_TOKEN,
     TS_AUTH_FAILURES,
+    TS_NOT_REGISTERED,
+    TS_REDIRECTED,
     TS_DENIED_PEERS,
     TS_PACKETS_TO_PEER,
     TS_PACKETS_TO_CLIENT,

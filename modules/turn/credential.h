@@ -1,0 +1,37 @@
+/* credential: the key that a request must have been signed with, and whose it is.
+ *
+ * Floor 3. Three kinds of user: one of the directory (by USERNAME or USERHASH), one that a shared secret
+ * vouches for until a time that his name says (shared_secret.h), one that brings a token (access_token.h).
+ * What the rest of the room knows him by is `name`: for quotas, for 441, for the log.
+ *
+ * Names, realms and passwords are taken byte for byte. RFC 8489 9.2.2 wants them prepared by OpaqueString
+ * (RFC 8265 4.2); a client does that to what it sends (14.3), and who writes users or secrets has to give
+ * them in that form: normalised to NFC, every space an ASCII one. */
+#pragma once
+#include "appliance/core/directory.h"
+#include "modules/turn/password_algorithm.h"
+
+#define CREDENTIAL_KEY_MAX 64u
+
+struct credential {
+    uint8_t key[CREDENTIAL_KEY_MAX];
+    uint8_t key_n;
+    uint8_t name_n;
+    char name[DIRECTORY_NAME_MAX];
+    uint8_t owner_n; /* how much of the name says who owns an allocation: of a token's, the key id */
+};
+
+static inline struct bytes credential_key(const struct credential *c)
+{
+    return bytes_of(c->key, c->key_n);
+}
+static inline struct bytes credential_name(const struct credential *c)
+{
+    return bytes_of(c->name, c->name_n);
+}
+/* False: too long. */
+bool credential_set_name(struct credential *c, struct bytes name);
+void credential_set_key(struct credential *c, const struct user_key *key, enum password_algorithm algorithm);
+/* Is what that name stands for this user's (RFC 8656 5: 441)? */
+bool credential_owns(const struct credential *c, struct bytes name);
+void credential_wipe(struct credential *c);
