@@ -1,4 +1,5 @@
 /* sallyportd: the gateway. The main thread does signals and lifecycle, nothing else. */
+#include "appliance/base/log.h"
 #include "appliance/boot.h"
 #include "appliance/lifecycle.h"
 #include "modules/modules.h"
@@ -6,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/sallyport/sallyport.conf"
 
@@ -79,6 +81,7 @@ static int run(const char *path)
         free(roof);
         return 1;
     }
+    log_never_blocks(STDERR_FILENO);
     int rc = roof_start(roof, path);
     if (!rc) {
         lifecycle_notify("READY=1");

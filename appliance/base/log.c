@@ -1,9 +1,11 @@
 #include "appliance/base/log.h"
 #include "appliance/base/line.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +216,26 @@ static void put_tail(struct line *l, const struct log *log, unsigned held)
         put_text(l, bytes_str(log->thread), THREAD_MAX);
     }
     line_str(l, l->json ? "}\n" : "\n");
+}
+
+void log_never_blocks(int fd)
+{
+    struct stat is;
+    char path[32];
+    if (fstat(fd, &is) < 0 || S_ISREG(is.st_mode))
+        return;
+    if (S_ISSOCK(is.st_mode)) { /* journald's: nobody else writes with this flag on */
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        return;
+    }
+    /* The flag belongs to the open file, which a terminal or a pipe may share with others: so it is opened
+     * anew. */
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int own = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return;
+    (void)dup2(own, fd);
+    close(own);
 }
 
 /* One write a line. A descriptor that takes nothing (a full pipe, a full disk) must not stop traffic. */

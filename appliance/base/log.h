@@ -55,6 +55,9 @@ struct log {
 
 /* burst becomes LOG_BURST; set another afterwards. */
 void log_init(struct log *log, int fd, enum log_level level, enum log_format format, const char *thread);
+/* Traffic must not wait for who reads the log: writing to fd fails from now on where it would have to wait (a
+ * pipe that nobody empties, a stopped terminal), and the line is lost. For fd 2, at the start of main. */
+void log_never_blocks(int fd);
 /* event must be a string literal or live as long as the log. */
 void log_event(struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t n);

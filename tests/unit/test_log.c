@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -336,20 +337,37 @@ static void no_burst_no_limit(void **state)
     desk_close(d);
 }
 
-static void a_full_pipe_does_not_block_and_errno_stays(void **state)
+/* Nobody reads the other end: every line that does not fit is lost, and nobody waits. */
+static void fill_up(const int ends[2])
 {
-    int ends[2];
     struct log log;
-    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    log_never_blocks(ends[1]);
     log_init(&log, ends[1], LOG_INFO, LOG_TEXT, "w0");
     log.burst = 0;
     errno = EPROTO;
-    for (int i = 0; i < 4000; i++)
+    for (int i = 0; i < 8000; i++)
         log_info(&log, "a.line.that.nobody.reads");
     assert_int_equal(errno, EPROTO);
-    assert_true(log.dropped > 0 && log.dropped < 4000);
+    assert_true(log.dropped > 0 && log.dropped < 8000);
     close(ends[0]);
     close(ends[1]);
+}
+
+static void a_full_pipe_does_not_block_and_errno_stays(void **state)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    int shared = dup(ends[1]); /* of another program: it wants to wait */
+    fill_up(ends);
+    assert_int_equal(fcntl(shared, F_GETFL) & O_NONBLOCK, 0);
+    close(shared);
+}
+
+static void a_full_socket_does_not_block(void **state)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    fill_up(ends);
 }
 
 int main(void)
@@ -371,6 +389,7 @@ int main(void)
         cmocka_unit_test(more_names_than_rows_are_all_said),
         cmocka_unit_test(no_burst_no_limit),
         cmocka_unit_test(a_full_pipe_does_not_block_and_errno_stays),
+        cmocka_unit_test(a_full_socket_does_not_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
