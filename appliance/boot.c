@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,8 +16,11 @@ struct config *roof_read_config(const struct room_tables *tables, const char *pa
 {
     struct config_problem *problems = NULL;
     struct config *c = config_load(path, tables->settings, &problems);
-    for (const struct config_problem *p = problems; p; p = p->next)
-        fprintf(stderr, "%s:%d: %s: %s\n", p->file, p->line, p->warning ? "warning" : "error", p->text);
+    struct buf out;
+    buf_init(&out);
+    config_problems_write(problems, &out);
+    fprintf(stderr, "%.*s", BYTES_FMT(buf_bytes(&out)));
+    buf_fini(&out);
     config_problems_free(problems);
     return c;
 }
@@ -109,8 +113,8 @@ static struct worker *make_worker(struct roof *r, uint16_t id)
 
 static int make_workers(struct roof *r)
 {
-    for (uint16_t id = 0; id <= r->gw.n_workers; id++)
-        if (!make_worker(r, id))
+    for (unsigned id = 0; id <= r->gw.n_workers; id++)
+        if (!make_worker(r, (uint16_t)id))
             return -ENOMEM;
     return 0;
 }
@@ -178,10 +182,24 @@ static int give_files(struct roof *r)
     return privilege_give_files(pc->user, sc->path, r->control_path, &r->log);
 }
 
+/* A connection is a descriptor. The soft limit is 1024 by custom, for programs that use select(2): one
+ * address alone may hold that many connections (door.connections_per_address). */
+static int raise_file_limit(struct roof *r)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+        return 0;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files))
+        log_warn(&r->log, "boot.files_not_raised", F_ERRNO(errno)); /* the door says whether it matters */
+    return 0;
+}
+
 static int start_all(struct roof *r)
 {
-    static int (*const steps[])(struct roof *) = {check_door,   open_state, listen_for_operator,
-                                                  fill_gateway, give_files, start_workers};
+    static int (*const steps[])(struct roof *) = {raise_file_limit,    check_door,   open_state,
+                                                  listen_for_operator, fill_gateway, give_files,
+                                                  start_workers};
     int rc = 0;
     for (size_t i = 0; !rc && i < sizeof steps / sizeof steps[0]; i++)
         rc = steps[i](r);

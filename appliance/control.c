@@ -13,12 +13,14 @@
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_LINE_MAX    (64 * 1024)
 #define CONTROL_DEADLINE    10000 /* ms for a question to come and its answer to be read */
+#define CONTROL_PAUSE       500   /* ms between two tries where the process is out of descriptors */
 
 struct control {
     struct worker *w;
     struct roof *roof;
     int fd;
     ev_io io;
+    struct timer accept_again; /* armed while accepting pauses */
     struct list clients;
     unsigned n_clients;
 };
@@ -235,14 +237,30 @@ static void add_client(struct control *c, int fd)
     ev_io_start(c->w->loop, &cc->io);
 }
 
+static void on_accept_again(struct worker *w, struct timer *t)
+{
+    ev_io_start(w->loop, &container_of(t, struct control, accept_again)->io);
+}
+
+/* Out of descriptors: who waits stays in the queue, and the loop would be told of him without end. */
+static void pause_accepting(struct control *c, int error)
+{
+    log_warn(&c->w->log, "control.cannot_accept", F_ERRNO(error));
+    ev_io_stop(c->w->loop, &c->io);
+    timer_set(&c->w->timers, &c->accept_again, c->w->now + CONTROL_PAUSE);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
     (void)loop;
     (void)events;
     struct control *c = io->data;
     int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+            pause_accepting(c, errno);
         return;
+    }
     if (!peer_is_allowed(fd) || c->n_clients >= CONTROL_CLIENTS_MAX) {
         log_warn(&c->w->log, "control.refused", F_UINT("clients", c->n_clients));
         close(fd);
@@ -262,6 +280,7 @@ struct control *control_create(struct worker *w, struct roof *r, int listen_fd)
     c->roof = r;
     c->fd = listen_fd;
     list_init(&c->clients);
+    c->accept_again.fire = on_accept_again;
     ev_io_init(&c->io, on_accept, listen_fd, EV_READ);
     c->io.data = c;
     ev_io_start(w->loop, &c->io);
@@ -272,6 +291,7 @@ void control_destroy(struct control *c)
 {
     if (!c)
         return;
+    timer_stop(&c->w->timers, &c->accept_again);
     ev_io_stop(c->w->loop, &c->io);
     close(c->fd);
     list_each_safe (it, &c->clients)

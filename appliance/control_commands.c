@@ -127,17 +127,27 @@ static void user_list(struct control_client *cc, json_t *q)
     control_answer(cc, users ? json_pack("{s:b,s:o}", "ok", 1, "users", users) : NULL);
 }
 
+/* What the operator wrote in his file may be in any charset; JSON is UTF-8 only (RFC 8259 8.1). */
+static json_t *text_or_ascii(struct buf *b)
+{
+    json_t *text = json_stringn((const char *)buf_bytes(b).p, buf_len(b));
+    if (text || !b->mem)
+        return text ? text : json_string("");
+    for (size_t i = b->head; i < b->tail; i++)
+        b->mem[i] = b->mem[i] < 0x80 ? b->mem[i] : '?';
+    return json_stringn((const char *)buf_bytes(b).p, buf_len(b));
+}
+
 static void reload(struct control_client *cc, json_t *q)
 {
     (void)q;
     struct buf out;
     buf_init(&out);
     int rc = roof_reload(control_roof(cc), control_worker(cc), &out);
-    struct bytes b = buf_bytes(&out);
-    const char *text = b.n ? (const char *)b.p : "";
-    control_answer(cc, rc ? json_pack("{s:b,s:s,s:s%}", "ok", 0, "error",
-                                      "the configuration was refused; nothing changed", "text", text, b.n)
-                          : json_pack("{s:b,s:s%}", "ok", 1, "text", text, b.n));
+    json_t *text = text_or_ascii(&out);
+    control_answer(cc, rc ? json_pack("{s:b,s:s,s:o}", "ok", 0, "error",
+                                      "the configuration was refused; nothing changed", "text", text)
+                          : json_pack("{s:b,s:o}", "ok", 1, "text", text));
     buf_fini(&out);
 }
 

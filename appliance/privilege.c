@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool nothing_to_do(const char *user)
@@ -20,6 +21,21 @@ static const struct passwd *find_user(const char *user, struct log *log)
     return pw;
 }
 
+/* The folder may have been that user's for long, and what he has put there is not ours to trust: a symbolic
+ * or a hard link would give him the file it leads to. */
+static int give_file(int dir, const char *name, const struct passwd *pw)
+{
+    struct stat is;
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || errno == ELOOP || errno == ENXIO ? 0 : -errno; /* sqlite removes journals */
+    int rc = fstat(fd, &is) ? -errno : 0;
+    if (!rc && S_ISREG(is.st_mode) && is.st_nlink == 1 && fchown(fd, pw->pw_uid, pw->pw_gid))
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
 static int give_folder(const char *path, const struct passwd *pw)
 {
     DIR *dir = opendir(path);
@@ -27,9 +43,7 @@ static int give_folder(const char *path, const struct passwd *pw)
         return -errno;
     int rc = fchown(dirfd(dir), pw->pw_uid, pw->pw_gid) ? -errno : 0;
     for (const struct dirent *e; !rc && (e = readdir(dir));)
-        if (e->d_type == DT_REG &&
-            fchownat(dirfd(dir), e->d_name, pw->pw_uid, pw->pw_gid, AT_SYMLINK_NOFOLLOW))
-            rc = errno == ENOENT ? 0 : -errno; /* sqlite may remove a journal meanwhile */
+        rc = give_file(dirfd(dir), e->d_name, pw);
     closedir(dir);
     return rc;
 }

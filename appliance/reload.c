@@ -23,12 +23,6 @@ static void take_over(struct worker *w, struct letter *l)
     free(n);
 }
 
-static void list_problems(const struct config_problem *p, struct buf *out)
-{
-    for (; p; p = p->next)
-        buf_printf(out, "%s:%d: %s: %s\n", p->file, p->line, p->warning ? "warning" : "error", p->text);
-}
-
 static int post_to_all(struct roof *r, const struct config *c)
 {
     struct new_config *letters[WORKER_MAX + 1];
@@ -55,7 +49,7 @@ int roof_reload(struct roof *r, struct worker *management, struct buf *out)
 {
     struct config_problem *problems = NULL;
     struct config *c = config_load(r->config_path, r->tables.settings, &problems);
-    list_problems(problems, out);
+    config_problems_write(problems, out);
     config_problems_free(problems);
     if (!c)
         return -EINVAL;

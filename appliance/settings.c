@@ -4,6 +4,7 @@
 #include "modules/sip/transaction.h"
 #include "mux/door.h"
 #include <stddef.h>
+#include <string.h>
 
 #define AT(room, field) offsetof(struct room##_config, field)
 #define COUNT(a)        (sizeof(a) / sizeof((a)[0]))
@@ -64,24 +65,40 @@ static const struct setting log_items[] = {
 const struct settings log_settings = {"log", "what is said", sizeof(struct log_config), log_items,
                                       COUNT(log_items)};
 
+static bool is_not_empty(const char *text, const char **why)
+{
+    *why = "must not be empty";
+    return *text != '\0';
+}
+
 static const struct setting store_items[] = {
     {.key = "path",
      .type = SETTING_PATH,
      .offset = AT(store, path),
      .preset = "/var/lib/sallyport",
      .help = "folder of the two sqlite files: users and keys, and what phones have set up",
-     .reload = RELOAD_RESTART},
+     .reload = RELOAD_RESTART,
+     .check = is_not_empty},
     {.key = "key_rotation",
      .type = SETTING_DURATION,
      .offset = AT(store, key_rotation),
      .preset = "7d",
      .min = 0,
      .max = INT64_C(31536000000),
-     .help = "age at which the keys of TLS tickets and sealed tokens are replaced, at start; 0 is never",
-     .reload = RELOAD_RESTART},
+     .help = "age at which the keys of TLS tickets and sealed tokens are replaced; 0 is never",
+     .reload = RELOAD_LIVE},
 };
 const struct settings store_settings = {"store", "what is kept", sizeof(struct store_config), store_items,
                                         COUNT(store_items)};
+
+/* sun_path of unix(7); boot would find out only after it has opened the store. */
+static bool fits_a_socket(const char *text, const char **why)
+{
+    if (!is_not_empty(text, why))
+        return false;
+    *why = "is too long: the path of a unix socket has 107 bytes at most";
+    return strlen(text) < 108;
+}
 
 static const struct setting control_items[] = {
     {.key = "socket",
@@ -89,7 +106,8 @@ static const struct setting control_items[] = {
      .offset = AT(control, socket),
      .preset = "/run/sallyport/control.sock",
      .help = "unix socket on which sallyportctl talks to the gateway",
-     .reload = RELOAD_RESTART},
+     .reload = RELOAD_RESTART,
+     .check = fits_a_socket},
 };
 const struct settings control_settings = {"control", "the operator's tool", sizeof(struct control_config),
                                           control_items, COUNT(control_items)};

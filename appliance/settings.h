@@ -28,8 +28,8 @@ extern const struct settings log_settings;
 extern const struct settings store_settings;
 extern const struct settings control_settings;
 
-/* Every room's settings and counters, in the order in which the file and the pages show them. Made once by
- * boot (or the tool) and kept as long as any config or stats made from it. */
+/* Every room's settings and counters, in the order in which the file and the pages show them. What a config
+ * or stats needs of it, it copies. */
 struct room_tables {
     const struct settings *settings[CONFIG_TABLES_MAX + 1];
     const struct stat_table *stats[STAT_TABLES_MAX + 1];

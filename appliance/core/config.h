@@ -86,6 +86,8 @@ struct config *config_load(const char *path, const struct settings *const *table
                            struct config_problem **problems);
 struct config *config_load_text(const char *text, const char *name, const struct settings *const *tables,
                                 struct config_problem **problems);
+/* One line each: "file:line: error: text"; line 0, the whole file, is left out. */
+void config_problems_write(const struct config_problem *p, struct buf *out);
 void config_problems_free(struct config_problem *p);
 struct config *config_hold(const struct config *c); /* refcounted; any thread */
 void config_drop(const struct config *c);           /* NULL is fine */

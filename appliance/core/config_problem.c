@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+void config_problems_write(const struct config_problem *p, struct buf *out)
+{
+    for (; p; p = p->next) {
+        buf_str(out, p->file);
+        if (p->line > 0)
+            buf_printf(out, ":%d", p->line);
+        buf_printf(out, ": %s: %s\n", p->warning ? "warning" : "error", p->text);
+    }
+}
+
 static void insert_by_line(struct config_problem **list, struct config_problem *p)
 {
     while (*list && (*list)->line <= p->line)

@@ -5,6 +5,14 @@
 #include "mux/door.h"
 #include <stdio.h>
 
+/* With its problems printed; NULL when any is an error. */
+static struct config *read_config(const char *path)
+{
+    struct room_tables tables;
+    room_tables_fill(&tables);
+    return roof_read_config(&tables, path);
+}
+
 static int print(struct buf *out)
 {
     fwrite(buf_bytes(out).p, 1, buf_len(out), stdout);
@@ -17,9 +25,7 @@ int ctl_config_check(const char *socket, int argc, char **argv)
     (void)socket;
     if (argc != 1)
         return usage("config check takes one FILE");
-    struct room_tables tables;
-    room_tables_fill(&tables);
-    struct config *c = roof_read_config(&tables, argv[0]);
+    struct config *c = read_config(argv[0]);
     if (!c)
         return 1;
     struct buf out;
@@ -37,9 +43,7 @@ int ctl_config_diff(const char *socket, int argc, char **argv)
     (void)socket;
     if (argc != 2)
         return usage("config diff takes two FILEs");
-    struct room_tables tables;
-    room_tables_fill(&tables);
-    struct config *a = roof_read_config(&tables, argv[0]), *b = roof_read_config(&tables, argv[1]);
+    struct config *a = read_config(argv[0]), *b = read_config(argv[1]);
     struct buf out;
     buf_init(&out);
     int rc = a && b ? 0 : 1;
@@ -56,9 +60,7 @@ int ctl_config_show(const char *socket, int argc, char **argv)
     (void)socket;
     if (argc != 1)
         return usage("config show takes one FILE");
-    struct room_tables tables;
-    room_tables_fill(&tables);
-    struct config *c = roof_read_config(&tables, argv[0]);
+    struct config *c = read_config(argv[0]);
     if (!c)
         return 1;
     struct buf out;
