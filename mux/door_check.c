@@ -9,7 +9,10 @@
 static bool same_place(const struct listen_spec *a, const struct listen_spec *b)
 {
     bool same_kind = (a->transport == TRANSPORT_UDP) == (b->transport == TRANSPORT_UDP);
-    return same_kind && a->star == b->star && addr_eq(&a->addr, &b->addr);
+    bool all = a->star || b->star || addr_is_any(&a->addr) || addr_is_any(&b->addr);
+    bool same_family = a->star || b->star || a->addr.family == b->addr.family;
+    return same_kind && a->addr.port == b->addr.port && same_family &&
+           (all || addr_ip_eq(&a->addr, &b->addr));
 }
 
 static bool is_taken(const struct string_list *list, size_t n, const struct listen_spec *spec,
@@ -27,14 +30,16 @@ static bool is_taken(const struct string_list *list, size_t n, const struct list
 static bool check_listeners(const struct door_config *c, const struct module *const *modules, bool *tls,
                             struct buf *out)
 {
-    bool good = true;
+    bool good = c->listen.n > 0;
+    if (!good)
+        buf_str(out, "door.listen is empty: nobody could come in\n");
     for (size_t i = 0; i < c->listen.n; i++) {
         struct listen_spec spec;
         const char *why = NULL;
         if (!listen_parse(c->listen.items[i], modules, &spec, &why))
             good = false;
         else if (is_taken(&c->listen, i, &spec, modules))
-            why = "is there twice";
+            why = "is taken by one before it";
         if (why)
             buf_printf(out, "door.listen \"%s\": %s\n", c->listen.items[i], why);
         good = good && !why;

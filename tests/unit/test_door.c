@@ -288,6 +288,39 @@ static void check_names_the_problem(void **state)
     rig_close(r);
 }
 
+static bool listen_is_good(struct rig *r, const char *list, const char *reason)
+{
+    char text[256];
+    struct buf out;
+    buf_init(&out);
+    snprintf(text, sizeof text, "door {\n listen = {%s}\n}\n", list);
+    struct config *c = config_load_text(text, "t", rig_settings, NULL);
+    assert_non_null(c);
+    bool good = door_check(c, r->modules, &out) == 0;
+    buf_append(&out, bytes_of("", 1));
+    if (reason)
+        assert_non_null(strstr((const char *)out.mem, reason));
+    buf_fini(&out);
+    config_drop(c);
+    return good;
+}
+
+/* What bind(2) would refuse at the start, config check tells before. */
+static void listeners_that_cannot_stand_together(void **state)
+{
+    struct rig *r = open_rig("");
+    const char *taken = "is taken by one before it";
+    assert_false(listen_is_good(r, "", "door.listen is empty"));
+    assert_false(listen_is_good(r, "\"tcp://*:443\", \"tcp://*:443\"", taken));
+    assert_false(listen_is_good(r, "\"tcp://*:443\", \"tcp://0.0.0.0:443\"", taken));
+    assert_false(listen_is_good(r, "\"tcp://[::1]:443\", \"tcp://*:443\"", taken));
+    assert_false(listen_is_good(r, "\"tcp://192.0.2.1:443\", \"tcp://0.0.0.0:443\"", taken));
+    assert_true(listen_is_good(r, "\"tcp://[::]:443\", \"tcp://0.0.0.0:443\"", NULL));
+    assert_true(listen_is_good(r, "\"tcp://192.0.2.1:443\", \"tcp://192.0.2.2:443\"", NULL));
+    assert_true(listen_is_good(r, "\"tcp://*:443\", \"tcp://*:444\"", NULL));
+    rig_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +338,7 @@ int main(void)
         cmocka_unit_test(draining_keeps_what_stands),
         cmocka_unit_test(stopping_says_goodbye),
         cmocka_unit_test(check_names_the_problem),
+        cmocka_unit_test(listeners_that_cannot_stand_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
