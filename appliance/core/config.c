@@ -108,7 +108,7 @@ static void take_entry(struct config *c, const struct entry *e, struct parsed *p
     value_fini(e->st, slot);
     if (value_set(e->st, &e->words, c->folder, slot, why))
         return;
-    bool quiet = setting_is_secret(e->st->type) || e->words.n != 1;
+    bool quiet = setting_is_secret(e->st->type) || e->words.n != 1 || value_is_list(e->st);
     if (quiet)
         problem_add(p, e->line, "%s.%s: %s", e->table->section, e->st->key, why);
     else

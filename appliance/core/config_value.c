@@ -151,7 +151,7 @@ static bool set_ports(const char *text, struct port_range *out, char *why)
     if (!bytes_u32(bytes_trim(first), &from) || !bytes_u32(bytes_trim(last), &to))
         return explain(why, "is no port range: write 49152-65535");
     if (from < 1 || to > 65535 || from > to)
-        return explain(why, "ports must rise and be from 1 to 65535");
+        return explain(why, "is no port range: from 1 to 65535, the lower one first");
     *out = (struct port_range){(uint16_t)from, (uint16_t)to};
     return true;
 }

@@ -340,24 +340,31 @@ void store_db_close(struct store_db *d)
     d->in_transaction = false;
 }
 
-static void rename_beside(const char *path, const char *suffix)
+static int rename_beside(const char *path, const char *suffix)
 {
     char *from = NULL, *to = NULL;
+    int rc = -ENOMEM;
     if (asprintf(&from, "%s%s", path, suffix) >= 0) {
         if (asprintf(&to, "%s.damaged%s", path, suffix) >= 0)
-            rename(from, to);
+            rc = rename(from, to) < 0 ? -errno : 0;
         free(to);
     }
     free(from);
+    return rc;
 }
 
 /* One damaged file is kept for whoever wants to look; an older one makes room, so that the disk does not
  * fill. */
 static void set_aside(struct store_db *d)
 {
-    rename_beside(d->path, "-wal");
-    rename_beside(d->path, "-shm");
-    rename_beside(d->path, "");
+    (void)rename_beside(d->path, "-wal"); /* these two need not exist */
+    (void)rename_beside(d->path, "-shm");
+    int rc = rename_beside(d->path, "");
+    if (rc < 0) {
+        log_error(d->log, "store.soft_file_damaged", F_STR("file", d->path), F_ERRNO(rc),
+                  F_STR("remedy", "move it away"));
+        return;
+    }
     log_error(d->log, "store.soft_file_damaged", F_STR("file", d->path),
               F_STR("did", "set aside as .damaged, made anew"));
 }

@@ -242,7 +242,7 @@ static void bad_values_are_told_with_their_lines(void **state)
             " realm = \"a b\"\n relay = nowhere\n ports = 9-8\n denied = {\"10.0.0.1/8\"}\n}\n",
             {2, "must be yes or no"}, {3, "must be from 1 to 64"}, {4, "is no duration"},
             {5, "did you mean \"lifetime\"?"}, {6, "is no size"}, {7, "did you mean closed?"},
-            {8, "must hold no spaces"}, {9, "is no IP address"}, {10, "ports must rise"},
+            {8, "must hold no spaces"}, {9, "is no IP address"}, {10, "is no port range"},
             {11, "is no network"});
 }
 
