@@ -79,6 +79,10 @@ void conn_idle_timeout(struct conn *c, uint64_t ms) {}
 
 void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes) {}
 
+void conn_pause(struct conn *c) {}
+
+void conn_resume(struct conn *c) {}
+
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
 {
     hear(b);

@@ -34,6 +34,7 @@ struct bench {
     struct worker *w;
     struct turn *t;
     struct conn conn;         /* the client as a connection, */
+    struct conn *at;          /* or as another one, */
     struct udp_port udp;      /* or behind this listener */
     struct addr from;         /* as seen through it */
     struct udp_port listener; /* another listener of ours */
@@ -163,7 +164,7 @@ static inline struct bench *bench_create(const char *settings)
     struct bench *b = calloc(1, sizeof(*b));
     the_bench = b;
     b->gw.n_workers = 1;
-    b->gw.stats = stats_create(stats, 1);
+    b->gw.stats = stats_create(stats, 2); /* of a second worker, where a test has one */
     b->gw.directory = directory_create();
     b->w = worker_create(&b->gw, 0);
     b->w->log.level = LOG_ERROR;
@@ -184,6 +185,7 @@ static inline struct bench *bench_create(const char *settings)
     b->listener = (struct udp_port){.w = b->w, .index = 7, .local = addr_text("0.0.0.0:22150")};
     b->name = USER;
     b->password = PASSWORD;
+    b->at = &b->conn;
     b->stream = true;
     turn_module.opened(&b->conn);
     return b;
@@ -242,7 +244,7 @@ static inline void bench_give(struct bench *b, struct bytes in)
     uint8_t *copy = malloc(in.n ? in.n : 1);
     memcpy(copy, in.p, in.n);
     if (b->stream)
-        assert_int_equal(turn_module.data(&b->conn, bytes_of(copy, in.n)), in.n);
+        assert_int_equal(turn_module.data(b->at, bytes_of(copy, in.n)), in.n);
     else
         turn_module.datagram(&b->udp, &b->from, bytes_of(copy, in.n));
     free(copy);
@@ -363,7 +365,7 @@ static inline struct addr bench_allocate(struct bench *b)
 
 static inline struct allocation *bench_allocation(struct bench *b)
 {
-    struct client c = b->stream ? client_of_conn(&b->conn) : client_of_datagram(&b->udp, &b->from);
+    struct client c = b->stream ? client_of_conn(b->at) : client_of_datagram(&b->udp, &b->from);
     return allocation_of(b->t, &c);
 }
 
