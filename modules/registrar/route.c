@@ -206,8 +206,10 @@ static int refuse(struct registrar *r, enum registrar_stat why, int status)
 static bool poses_as_another(struct registrar *r, const struct sip_msg *rq, const struct home_user *caller)
 {
     struct home_user shown;
-    return registrar_user(r, &rq->from.uri, &shown) && strcmp(shown.aor, caller->aor) != 0 &&
-           registrar_knows(r, &shown);
+    if (!registrar_user(r, &rq->from.uri, &shown))
+        return false;
+    bool same = strcmp(shown.name, caller->name) == 0 && bytes_eq(shown.realm, caller->realm);
+    return !same && registrar_knows(r, &shown);
 }
 
 /* Who asks must be one of ours: the edge has checked the flow and asserts the identity (RFC 3325 5). */

@@ -308,6 +308,79 @@ static void a_contact_too_many_is_refused_at_the_edge(void **state)
     world_destroy(lab.world);
 }
 
+/* What a core says to an INVITE is the caller's to understand: a 3xx with its Contact too (RFC 3261 16.7 item
+ * 5 lets a proxy recurse, it need not). */
+static void a_redirection_by_the_core_reaches_the_phone(void **state)
+{
+    struct lab lab = lab_create();
+    free(registered(&lab, ""));
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    phone_requests(&lab.alice, "INVITE", "sip:bob@else.example", "<sip:bob@else.example>", "c1", 1, "");
+    char *m = phone_expect(&lab.core, "INVITE sip:bob@else.example");
+    core_answers(&lab, m, "302 Moved Temporarily", "Contact: <sip:bob@third.example>\r\n");
+    free(m);
+    phone_drop(&lab.core, "ACK ");
+    m = phone_expect(&lab.alice, "SIP/2.0 302");
+    assert_string_equal(header_of(m, "Contact", 0), "<sip:bob@third.example>");
+    free(m);
+    world_destroy(lab.world);
+}
+
+static void a_call_to_a_silent_core_ends_with_408(void **state)
+{
+    struct lab lab = lab_create();
+    free(registered(&lab, ""));
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    phone_requests(&lab.alice, "INVITE", "sip:bob@else.example", "<sip:bob@else.example>", "c1", 1, "");
+    phone_drop(&lab.alice, "SIP/2.0 100");
+    world_wait(lab.world, 31500);
+    phone_expect_none(&lab.alice);
+    world_wait(lab.world, 1500);
+    phone_drop(&lab.alice, "SIP/2.0 408");
+    world_wait(lab.world, 40000);
+    assert_int_equal(sip_layer_servers(pcscf_of(lab.world->w[0])->layer), 0);
+    assert_int_equal(sip_layer_clients(pcscf_of(lab.world->w[0])->layer), 0);
+    world_destroy(lab.world);
+}
+
+/* Without a Record-Route of the core's: our pair is all the Route there is, and the Request-URI names the
+ * core. */
+static void a_dialog_of_the_core_itself_runs_both_ways(void **state)
+{
+    struct lab lab = lab_create();
+    char *reg = registered(&lab, ""), path[1024], routes[8192], back[8192];
+    snprintf(path, sizeof(path), "%s", header_of(reg, "Path", 0));
+    free(reg);
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    core_send(&lab,
+              "SUBSCRIBE sip:alice@192.168.7.1:5060 SIP/2.0\r\n"
+              "Via: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bKsub\r\nMax-Forwards: 70\r\nRoute: %s\r\n"
+              "From: <sip:as@ims.test>;tag=as\r\nTo: <sip:alice@ims.test>\r\nCall-ID: sub\r\n"
+              "CSeq: 1 SUBSCRIBE\r\nContact: <sip:as@10.0.0.99>\r\nEvent: x\r\nContent-Length: 0\r\n\r\n",
+              path);
+    char *m = phone_expect(&lab.alice, "SUBSCRIBE sip:alice@192.168.7.1:5060");
+    phone_answers(&lab.alice, m, "200 OK");
+    snprintf(routes, sizeof(routes), "%s", headers_as(m, "Record-Route", "Route", false));
+    free(m);
+    m = phone_expect(&lab.core, "SIP/2.0 200");
+    snprintf(back, sizeof(back), "%s", headers_as(m, "Record-Route", "Route", true));
+    free(m);
+    phone_requests(&lab.alice, "NOTIFY", "sip:as@10.0.0.99", "<sip:as@ims.test>;tag=as", "sub", 1, routes);
+    m = phone_expect(&lab.core, "NOTIFY sip:as@10.0.0.99");
+    assert_string_equal(header_of(m, "Route", 0), "");
+    core_answers(&lab, m, "200 OK", "");
+    free(m);
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    core_send(&lab,
+              "SUBSCRIBE sip:alice@192.168.7.1:5060 SIP/2.0\r\n"
+              "Via: SIP/2.0/UDP 10.0.0.99:5060;branch=z9hG4bKsub2\r\nMax-Forwards: 70\r\n%s"
+              "From: <sip:as@ims.test>;tag=as\r\nTo: <sip:alice@ims.test>;tag=alice-ua\r\nCall-ID: sub\r\n"
+              "CSeq: 2 SUBSCRIBE\r\nContact: <sip:as@10.0.0.99>\r\nEvent: x\r\nContent-Length: 0\r\n\r\n",
+              back);
+    phone_drop(&lab.alice, "SUBSCRIBE sip:alice@192.168.7.1:5060");
+    world_destroy(lab.world);
+}
+
 static void a_silent_core_is_a_timeout_that_nobody_sees(void **state)
 {
     struct lab lab = lab_create();
@@ -368,6 +441,9 @@ int main(void)
         cmocka_unit_test(the_core_may_ask_whether_we_are_alive),
         cmocka_unit_test(a_refused_or_shortened_registration_is_learnt_as_it_is),
         cmocka_unit_test(a_contact_too_many_is_refused_at_the_edge),
+        cmocka_unit_test(a_redirection_by_the_core_reaches_the_phone),
+        cmocka_unit_test(a_call_to_a_silent_core_ends_with_408),
+        cmocka_unit_test(a_dialog_of_the_core_itself_runs_both_ways),
         cmocka_unit_test(a_silent_core_is_a_timeout_that_nobody_sees),
         cmocka_unit_test(settings_that_cannot_work_stop_the_start),
     };
