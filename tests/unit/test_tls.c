@@ -437,6 +437,48 @@ static void drips_starve_no_handshake(void **state)
     rig_close(r);
 }
 
+static unsigned begun(struct rig *r)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < RIG_WORKERS; i++) {
+        uint32_t cursor = 0;
+        for (const struct entry *e; (e = slots_next(&door_of(r->gw.workers[i])->conns, &cursor));)
+            n += e->ssl != NULL;
+    }
+    return n;
+}
+
+/* A balancer writes the PROXY header and what it has of the connection in one piece. */
+static void behind_a_balancer_the_bound_holds(void **state)
+{
+    struct rig *r = open_rig("handshakes_per_turn = 1\n proxy_trusted = {\"127.0.0.0/8\"}\n");
+    struct client c[12];
+    for (int i = 0; i < 12; i++) {
+        uint8_t piece[2048] = "PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n";
+        c[i] = client_new(r);
+        BIO *out = BIO_new(BIO_s_mem());
+        c[i].ssl = SSL_new(c[i].ctx);
+        SSL_set_bio(c[i].ssl, BIO_new_socket(c[i].fd, BIO_NOCLOSE), out);
+        SSL_set_connect_state(c[i].ssl);
+        SSL_do_handshake(c[i].ssl);
+        size_t n = strlen((char *)piece);
+        n += (size_t)BIO_read(out, piece + n, (int)(sizeof piece - n));
+        assert_int_equal(send(c[i].fd, piece, n, 0), n);
+        SSL_set0_wbio(c[i].ssl, BIO_new_socket(c[i].fd, BIO_NOCLOSE));
+    }
+    rig_turn(r); /* two ends of a turn in each */
+    rig_turn(r);
+    assert_true(begun(r) > 0 && begun(r) <= 4 * RIG_WORKERS);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(client_try_shake(&c[i]), SSL_ERROR_NONE);
+    client_send(&c[0], "Echo", 4);
+    client_expect(&c[0], "Echo", 4);
+    for (int i = 0; i < 12; i++)
+        client_close(&c[i]);
+    assert_int_equal(rig_standing(r), 0);
+    rig_close(r);
+}
+
 static void rekey(struct client *c, int times)
 {
     for (int i = 0; i < times; i++) {
@@ -479,6 +521,7 @@ int main(void)
         cmocka_unit_test(long_hello_in_pieces),
         cmocka_unit_test(record_that_claims_too_much),
         cmocka_unit_test(drips_starve_no_handshake),
+        cmocka_unit_test(behind_a_balancer_the_bound_holds),
         cmocka_unit_test(key_updates_are_taken_but_no_flood),
         cmocka_unit_test(garbage_for_a_handshake),
         cmocka_unit_test(a_new_certificate_leaves_standing_connections_alone),
