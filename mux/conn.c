@@ -57,11 +57,16 @@ static uint64_t idle_since(const struct entry *e)
     return e->stage == STAGE_OPEN && !e->paused ? e->heard_at : 0;
 }
 
+static uint64_t write_ms(const struct entry *e)
+{
+    return e->patient ? 0 : (uint64_t)e->door->config->write_timeout;
+}
+
 static uint64_t next_due(const struct entry *e)
 {
     uint64_t due = e->deadline ? e->deadline : UINT64_MAX;
     due = earlier(due, e->frame_since, e->frame_ms);
-    due = earlier(due, e->write_since, (uint64_t)e->door->config->write_timeout);
+    due = earlier(due, e->write_since, write_ms(e));
     return earlier(due, idle_since(e), e->idle_ms);
 }
 
@@ -91,7 +96,7 @@ static bool overdue(const struct entry *e, uint64_t now, enum close_reason *why)
         *why = stage_overdue(e);
     else if (earlier(UINT64_MAX, e->frame_since, e->frame_ms) <= now)
         *why = CLOSE_SLOW;
-    else if (earlier(UINT64_MAX, e->write_since, (uint64_t)e->door->config->write_timeout) <= now)
+    else if (earlier(UINT64_MAX, e->write_since, write_ms(e)) <= now)
         *why = CLOSE_BACKLOG;
     else if (earlier(UINT64_MAX, idle_since(e), e->idle_ms) <= now)
         *why = CLOSE_IDLE;
@@ -397,6 +402,11 @@ void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes)
     e->frame_max = bytes;
     if (e->stage == STAGE_OPEN)
         entry_arm(e);
+}
+
+void conn_wait_for_reader(struct conn *c)
+{
+    entry_of(c)->patient = true;
 }
 
 void conn_hand_over(struct conn *c, const struct module *to)

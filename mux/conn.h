@@ -57,6 +57,11 @@ int conn_send(struct conn *c, struct bytes b);
 uint8_t *conn_reserve(struct conn *c, size_t n);
 void conn_commit(struct conn *c, size_t n);
 size_t conn_unsent(const struct conn *c);
+/* Over its high mark: `drained` will be called. For who uses conn_commit, which does not say. */
+bool conn_is_high(const struct conn *c);
+/* From now on the peer may take as long as it likes to read (door.write_timeout does not count until the
+ * connection closes): for who holds back until `drained`, so that what waits stays small. */
+void conn_wait_for_reader(struct conn *c);
 
 /* Stop and go on reading from the peer (back-pressure). Bytes already received may still come once. */
 void conn_pause(struct conn *c);

@@ -10,6 +10,11 @@ size_t conn_unsent(const struct conn *c)
     return buf_len(&e->out) + buf_len(&e->wire);
 }
 
+bool conn_is_high(const struct conn *c)
+{
+    return entry_of_const(c)->wants_drained;
+}
+
 uint8_t *conn_reserve(struct conn *c, size_t n)
 {
     struct entry *e = entry_of(c);

@@ -98,6 +98,7 @@ struct entry {
     bool hurried;     /* the first bytes have begun to come */
     bool half_record; /* OpenSSL keeps the first part of a record */
     bool wants_drained;
+    bool patient; /* no deadline for what the peer does not read */
     ev_io io;
     int events; /* that io waits for */
     struct list dirty;
