@@ -1,4 +1,6 @@
-/* batch: the datagrams that one callback sends from one socket, given to the kernel in one call.
+/* batch: the datagrams that one callback sends from one socket, given to the kernel in as few calls as can
+ * be: those of one size to one peer, as the packets of a call are, in one piece that the kernel cuts (udp(7),
+ * UDP_SEGMENT: a third of the price), others with sendmmsg.
  *
  * Floor 3, part of the worker's turn room. Holds views: what is added must stay until batch_flush. */
 #pragma once
@@ -8,7 +10,7 @@
 
 struct turn;
 
-#define BATCH_MAX 64u
+#define BATCH_MAX 64u /* also the most that the kernel cuts one piece into */
 
 /* A peer's address as the kernel wants it, made once per channel. */
 struct wire_addr {
@@ -25,7 +27,7 @@ struct batch {
     unsigned n;
     struct wire_addr to[BATCH_MAX];
     struct iovec part[BATCH_MAX];
-    struct mmsghdr message[BATCH_MAX];
+    size_t refused; /* the kernel does not cut into pieces of that size or above; 0: it never said no */
 };
 
 /* Adds a datagram; flushes first when the batch is full or of another socket. */

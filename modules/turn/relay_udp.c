@@ -12,6 +12,9 @@
 /* How many single reads before one looks for more: rare enough to cost nothing, often enough to notice a
  * burst on a worker that is too busy to come back within a millisecond. */
 #define SINGLES_MAX 8u
+/* And how many looks that found no more before single reads again: a burst that is read in two halves, or has
+ * a gap, is still one. */
+#define BURST_MEMORY 8u
 
 _Static_assert(RECEIVE_HEAD >= STUN_INDICATION_HEAD, "the head of a Data indication fits in front");
 _Static_assert(RECEIVE_SLOT >= RECEIVE_HEAD + RECEIVE_DATA + 4, "padding fits behind");
@@ -44,7 +47,10 @@ static void read_many(struct allocation *a, struct relay_udp *r)
             .msg_name = &from[i].sa, .msg_namelen = sizeof(from[i].v6), .msg_iov = &part[i], .msg_iovlen = 1};
     }
     int n = recvmmsg(r->fd, message, RECEIVE_SLOTS, MSG_DONTWAIT, NULL);
-    r->bursts = n > 1;
+    if (n > 1)
+        r->bursts = BURST_MEMORY;
+    else if (r->bursts)
+        r->bursts--;
     if (n < 0)
         icmp_read(a, r);
     for (int i = 0; i < n; i++)

@@ -30,7 +30,7 @@ struct relay_udp {
     bool from_reservation; /* then the port is not in this worker's bitmap */
     bool whole;            /* the socket sends with the DF bit (RFC 8656 14) */
     uint8_t singles;       /* single reads since the last look for more */
-    bool bursts;           /* the last look found more than one */
+    uint8_t bursts; /* looks for more before single reads again: the last of them found more than one */
     uint64_t read_at;
 };
 

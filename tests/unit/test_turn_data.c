@@ -233,6 +233,76 @@ static void many_frames_at_once(void **state)
     assert_int_equal(bench_count(b, TS_PACKETS_TO_PEER), 3 * BATCH_MAX + 1);
 }
 
+static void give_numbered(struct bench *b, uint16_t channel, uint32_t first, uint32_t count, size_t size)
+{
+    static uint8_t mem[2 * BATCH_MAX * 1500];
+    uint8_t payload[1500] = {0};
+    size_t n = 0;
+    for (uint32_t i = first; i < first + count; i++) {
+        store_u32(payload, i);
+        n += put_channel_data(mem + n, channel, bytes_of(payload, size));
+    }
+    bench_give(b, bytes_of(mem, n));
+}
+
+static void expect_numbered(const struct peer *from, uint32_t first, uint32_t count, size_t size)
+{
+    uint8_t mem[2048];
+    for (uint32_t i = first; i < first + count; i++) {
+        assert_int_equal(peer_take(from, mem, sizeof(mem)), size);
+        assert_int_equal(load_u32(mem), i);
+    }
+}
+
+/* What leaves as one piece arrives as what it was, in order; also when it is more than one IP packet holds.
+ */
+static void equal_datagrams_in_one_piece(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    give_numbered(b, 0x4000, 0, 20, 172);
+    expect_numbered(&peer, 0, 20, 172);
+    give_numbered(b, 0x4000, 0, BATCH_MAX, 1400);
+    expect_numbered(&peer, 0, BATCH_MAX, 1400);
+    give_numbered(b, 0x4000, 0, BATCH_MAX + 9, 16);
+    expect_numbered(&peer, 0, BATCH_MAX + 9, 16);
+    assert_int_equal(bench_count(b, TS_PACKETS_TO_PEER), 20 + 2 * BATCH_MAX + 9);
+    assert_int_equal(bench_count(b, TS_BYTES_TO_PEER), 20 * 172 + BATCH_MAX * 1400 + (BATCH_MAX + 9) * 16);
+    assert_int_equal(bench_count(b, TS_DROP_PEER_SOCKET), 0);
+}
+
+/* Of one size, but to two peers: to each his own. */
+static void equal_datagrams_to_two_peers(void **state)
+{
+    struct bench *b = *state;
+    struct peer other = peer_open();
+    static uint8_t mem[4096];
+    size_t n = 0;
+    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    assert_int_equal(bench_bind(b, 0x4001, &other.addr), 0);
+    for (uint16_t i = 0; i < 12; i++)
+        n += put_channel_data(mem + n, i / 3 % 2 ? 0x4001 : 0x4000,
+                              bytes_of((uint8_t[4]){0, 0, 0, (uint8_t)i}, 4));
+    bench_give(b, bytes_of(mem, n));
+    expect_numbered(&peer, 0, 3, 4);
+    expect_numbered(&peer, 6, 3, 4);
+    expect_numbered(&other, 3, 3, 4);
+    expect_numbered(&other, 9, 3, 4);
+    close(other.fd);
+}
+
+/* A path that the kernel does not cut for: the datagrams leave one by one, and no smaller ones suffer. */
+static void pieces_that_the_kernel_refuses(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    b->t->batch.refused = 1000;
+    give_numbered(b, 0x4000, 0, 10, 1000);
+    give_numbered(b, 0x4000, 10, 10, 999);
+    expect_numbered(&peer, 0, 10, 1000);
+    expect_numbered(&peer, 10, 10, 999);
+}
+
 /* One datagram that the kernel refuses must not take its neighbours with it. */
 static void refused_datagram_in_a_batch(void **state)
 {
@@ -423,6 +493,9 @@ int main(void)
         T(bad_send_indications_are_dropped),
         T(send_to_own_listener_is_dropped),
         T(many_frames_at_once),
+        T(equal_datagrams_in_one_piece),
+        T(equal_datagrams_to_two_peers),
+        T(pieces_that_the_kernel_refuses),
         T(refused_datagram_in_a_batch),
         T(refresh_zero_behind_data),
         T(bursts_from_the_peer),
