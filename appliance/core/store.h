@@ -2,11 +2,12 @@
  *
  * Floor 1. Workers post writes and forget them, or ask for a receipt; the store thread takes what has come,
  * wraps it in one transaction (group commit) and sends the receipts home as letters. Two files: "hard"
- * (users, keys, configuration history, audit) and "soft" (bindings, flows, allocations). WAL,
- * synchronous=FULL, STRICT tables, user_version migrations with a backup first, a newer schema is refused.
- * A full disk or a damaged file degrades: store_healthy() says no, traffic goes on. Who waits for an answer
- * gets the error at once (counted as lost); other writes are kept in order, up to a bound, and tried again
- * with back-off. Any thread may post. */
+ * (users, keys, configuration history, audit) and "soft" (bindings, flows, allocations). Soft writes that
+ * nobody waits for are gathered for a moment (50 ms) first; whoever asks or waits sees them all the same.
+ * WAL, synchronous=FULL, STRICT tables, user_version migrations with a backup first, a newer schema is
+ * refused. A full disk or a damaged file degrades: store_healthy() says no, traffic goes on. Who waits for an
+ * answer gets the error at once (counted as lost); other writes are kept in order, up to a bound, and tried
+ * again with back-off. Any thread may post. */
 #pragma once
 #include "appliance/base/bytes.h"
 #include "appliance/base/log.h"

@@ -14,6 +14,8 @@
 #define STORE_BYTES   (64u << 20) /* and their memory */
 #define STORE_BATCH   4096        /* operations of one transaction at most */
 
+#define STORE_GATHER_MS 50 /* how long soft writes that nobody waits for may lie in the box */
+
 struct prepared {
     const struct store_stmt *st;
     const char *sql;
@@ -89,7 +91,8 @@ struct op {
 
 struct store {
     struct inbox box;
-    int bell; /* eventfd, written when the box was empty */
+    int bell;                      /* eventfd */
+    atomic_bool rung, rung_softly; /* something came since the box was taken; only such as may lie */
     atomic_uint waiting;
     atomic_size_t bytes; /* of those */
     struct op *stop;     /* made at the start, for there may be no memory at the end */

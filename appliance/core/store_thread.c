@@ -308,12 +308,23 @@ static int sleep_ms(const struct store *s)
     return until <= now ? 0 : (int)(until - now);
 }
 
-static void wait_for_bell(struct store *s)
+static void hear_bell(struct store *s, int ms)
 {
     struct pollfd p = {.fd = s->bell, .events = POLLIN};
     uint64_t rings;
-    if (poll(&p, 1, sleep_ms(s)) > 0 && read(s->bell, &rings, sizeof rings) < 0 && errno != EAGAIN)
+    if (poll(&p, 1, ms) > 0 && read(s->bell, &rings, sizeof rings) < 0 && errno != EAGAIN)
         log_error(&s->log, "store.bell", F_ERRNO(errno));
+}
+
+/* The marks are wiped before the box is taken: what comes in between rings once too often, never too seldom.
+ */
+static void wait_for_bell(struct store *s)
+{
+    hear_bell(s, sleep_ms(s));
+    if (!atomic_load(&s->rung) && atomic_load(&s->rung_softly))
+        hear_bell(s, STORE_GATHER_MS);
+    atomic_store(&s->rung, false);
+    atomic_store(&s->rung_softly, false);
 }
 
 static void give_up(struct store *s)
