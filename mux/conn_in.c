@@ -218,6 +218,22 @@ static void take(struct entry *e, struct bytes in)
         take_hello(e, in);
 }
 
+/* Handshakes are dear (some 200 us each), so they wait for the end of the turn, behind all that stands, and a
+ * turn serves only so many. First come, first served, or peers that drip their bytes would be served for ever
+ * and an honest one never; and meanwhile the socket is not watched, or the loop would be told of all of them
+ * in every turn. */
+static void enter_shaking(struct entry *e)
+{
+    struct door *d = e->door;
+    if (list_linked(&e->shaking))
+        return;
+    if (d->n_shaking >= (unsigned)d->config->handshakes_per_turn)
+        door_count(d, DOOR_TLS_PUT_OFF);
+    list_push_back(&d->shaking, &e->shaking);
+    d->n_shaking++;
+    entry_watch(e);
+}
+
 static void use_addresses(struct entry *e, const struct proxy_header *h)
 {
     door_count(e->door, DOOR_PROXY_HEADERS);
@@ -249,8 +265,15 @@ static void take_proxy(struct entry *e, struct bytes in)
     }
     spare_give(d, &e->rest);
     use_addresses(e, &h);
-    if (entry_begin(e) == 0)
-        take(e, bytes_skip(in, h.length));
+    in = bytes_skip(in, h.length);
+    if (entry_begin(e) < 0)
+        return;
+    if (e->stage == STAGE_HANDSHAKE && in.n) {
+        keep(e, in); /* it waits for its turn like any other */
+        enter_shaking(e);
+    } else {
+        take(e, in);
+    }
 }
 
 static void discard(struct entry *e, ssize_t n)
@@ -295,22 +318,6 @@ static void receive_now(struct entry *e)
         take(e, bytes_of(d->raw, (size_t)n));
 }
 
-/* Handshakes are dear (some 200 us each), so they wait for the end of the turn, behind all that stands, and a
- * turn serves only so many. First come, first served, or peers that drip their bytes would be served for ever
- * and an honest one never; and meanwhile the socket is not watched, or the loop would be told of all of them
- * in every turn. */
-static void enter_shaking(struct entry *e)
-{
-    struct door *d = e->door;
-    if (list_linked(&e->shaking))
-        return;
-    if (d->n_shaking >= (unsigned)d->config->handshakes_per_turn)
-        door_count(d, DOOR_TLS_PUT_OFF);
-    list_push_back(&d->shaking, &e->shaking);
-    d->n_shaking++;
-    entry_watch(e);
-}
-
 void entry_leave_shaking(struct entry *e)
 {
     if (!list_linked(&e->shaking))
@@ -319,11 +326,23 @@ void entry_leave_shaking(struct entry *e)
     e->door->n_shaking--;
 }
 
+/* In one piece with the PROXY header. */
+static void take_what_came_along(struct entry *e)
+{
+    struct buf held = e->rest;
+    if (e->first_seen || buf_len(&held) == 0)
+        return;
+    buf_init(&e->rest);
+    take(e, buf_bytes(&held));
+    spare_give(e->door, &held);
+}
+
 void handshakes_serve(struct door *d)
 {
     for (int64_t i = 0; i < d->config->handshakes_per_turn && !list_empty(&d->shaking); i++) {
         struct entry *e = container_of(d->shaking.next, struct entry, shaking);
         entry_leave_shaking(e);
+        take_what_came_along(e);
         receive_now(e);
         entry_watch(e);
     }
