@@ -92,9 +92,9 @@ void remote_open_parcel(struct worker *w, struct letter *l)
         parcel_refuse(t, p, guest_open_parcel);
         return;
     }
+    if (r)
+        feed(r, p);
     if (r && p->kind == PARCEL_OVER)
         on_over(r);
-    else if (r)
-        feed(r, p);
     parcel_destroy(p);
 }

@@ -140,16 +140,30 @@ static void post(struct turn *t, struct roaming_end *e, struct parcel *p)
     post_to(t, e->to, p);
 }
 
+/* One letter for the last words and the end: between two the client could have the words already, and write
+ * to an end that is no more. */
+static struct parcel *last_words(struct roaming_end *e, struct parcel *words)
+{
+    struct parcel *last = e->last;
+    e->last = NULL;
+    if (!last)
+        return words;
+    if (words) {
+        last->bytes = words->bytes;
+        buf_init(&words->bytes);
+    }
+    parcel_destroy(words);
+    return last;
+}
+
 static void flush(struct turn *t, struct roaming_end *e)
 {
+    struct parcel *p = e->out;
     list_remove(&e->outgoing);
-    post(t, e, e->out);
     e->out = NULL;
-    if (!e->over)
-        return;
-    post(t, e, e->last);
-    e->last = NULL;
-    end_destroy(e);
+    post(t, e, e->over ? last_words(e, p) : p);
+    if (e->over)
+        end_destroy(e);
 }
 
 void roaming_flush(struct turn *t)

@@ -19,6 +19,8 @@ REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
  PASSWORD_ALGORITHMS, SOFTWARE, FINGERPRINT) = (
     0x0001, 0x0006, 0x0008, 0x0009, 0x000A, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0017, 0x0018,
     0x0019, 0x001A, 0x001C, 0x001D, 0x0020, 0x0022, 0x8002, 0x8022, 0x8028)
+ADDITIONAL_FAMILY, ADDRESS_ERROR_CODE, ICMP, MOBILITY_TICKET = 0x8000, 0x8001, 0x8004, 0x8030
+IPV4, IPV6 = b"\x01\0\0\0", b"\x02\0\0\0"
 UDP_PROTOCOL = b"\x11\0\0\0"
 SHA256_ALGORITHM, MD5_ALGORITHM = struct.pack("!HH", 2, 0), struct.pack("!HH", 1, 0)
 
@@ -113,7 +115,7 @@ class TurnClient:
         self.realm = self.nonce = self.algorithms = None
         self.left = b""
         self.waiting = []  # channel data and indications that came between an answer and its request
-        self.relayed = self.mapped = None
+        self.relayed = self.mapped = self.ticket = None
 
     # --- frames
 
@@ -195,7 +197,21 @@ class TurnClient:
         self.relayed = answer.address(XOR_RELAYED_ADDRESS)
         self.mapped = answer.address(XOR_MAPPED_ADDRESS)
         self.lifetime = struct.unpack("!I", answer.get(LIFETIME))[0]
+        self.ticket = answer.get(MOBILITY_TICKET)
+        self.all_relayed = [read_xor_address(v, answer.transaction) for k, v in answer.attributes
+                            if k == XOR_RELAYED_ADDRESS]
+        self.address_error = answer.get(ADDRESS_ERROR_CODE)
         return self.relayed
+
+    def allocate_mobile(self):
+        """RFC 8016 3.1: an empty MOBILITY-TICKET asks for one."""
+        return self.allocate(extra=[(MOBILITY_TICKET, b"")])
+
+    def resume(self, ticket, lifetime=600):
+        """RFC 8016 3.2: takes over, on this socket, the allocation that the ticket is for."""
+        answer = self.request(REFRESH, [(LIFETIME, struct.pack("!I", lifetime)), (MOBILITY_TICKET, ticket)])
+        self.ticket = answer.get(MOBILITY_TICKET)
+        return struct.unpack("!I", answer.get(LIFETIME))[0]
 
     def refresh(self, lifetime):
         answer = self.request(REFRESH, [(LIFETIME, struct.pack("!I", lifetime))])
@@ -234,4 +250,10 @@ class TurnClient:
             return True
 
     def close(self):
+        self.socket.close()
+
+    def reset(self):
+        """RST instead of an orderly end; over UDP simply no more."""
+        if self.stream:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
