@@ -8,14 +8,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PROTOCOL_TCP 6u
 #define PROTOCOL_UDP 17u
 
+/* RFC 6062 5.1: only over TCP or TLS, and without what is of use to datagrams only. */
+static unsigned judge_tcp(const struct request *rq)
+{
+    const struct stun_message *m = &rq->message;
+    bool datagrams = stun_has(m, STUN_A_DONT_FRAGMENT) || stun_has(m, STUN_A_EVEN_PORT) ||
+                     stun_has(m, STUN_A_RESERVATION_TOKEN);
+    return !client_is_stream(&rq->client) || datagrams ? 400 : 0;
+}
+
 /* Steps 3 and 10's precondition: what is to be relayed, and for how long. */
-static unsigned judge_transport(const struct request *rq)
+static unsigned judge_transport(const struct request *rq, struct relay_wish *wish)
 {
     uint8_t protocol;
     if (!stun_find_byte(&rq->message, STUN_A_REQUESTED_TRANSPORT, &protocol))
         return 400;
+    wish->tcp = protocol == PROTOCOL_TCP;
+    if (wish->tcp)
+        return judge_tcp(rq);
     return protocol == PROTOCOL_UDP ? 0 : 442;
 }
 
@@ -59,13 +72,13 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     unsigned error;
     if (rq->allocation)
         return 437;
-    if ((error = judge_transport(rq)) || (error = judge_ports(rq, &wish->relay)) ||
+    if ((error = judge_transport(rq, &wish->relay)) || (error = judge_ports(rq, &wish->relay)) ||
         (error = judge_family(rq, &family)))
         return error;
     if ((error = mobility_wanted(rq, &wish->mobile)))
         return error;
     wish->relay.address = ports_address(rq->turn, family);
-    wish->dual = stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
+    wish->dual = !wish->relay.tcp && stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
     wish->second = (struct relay_wish){.address = ports_address(rq->turn, ADDR_V6), .even = wish->relay.even};
     /* A reserved port has its own address (step 5: the family is not asked for). */
     if (!wish->relay.address && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN))

@@ -70,7 +70,7 @@ static int reserve_next(struct allocation *a, int next)
 static int open_relay(struct allocation *a, const struct relay_wish *wish)
 {
     int next = -1;
-    int rc = relay_udp_open(&a->relay, a, wish, &next);
+    int rc = wish->tcp ? tcp_relay_open(a, wish) : relay_udp_open(&a->relay, a, wish, &next);
     if (rc < 0 || !wish->reserve)
         return rc;
     rc = reserve_next(a, next);
@@ -206,6 +206,7 @@ void allocation_destroy(struct allocation *a, enum allocation_end why)
     channel_drop_all(a);
     permission_drop_all(a);
     timer_stop(&t->w->timers, &a->timer);
+    tcp_relay_close(a);
     relay_udp_close(&a->relay, t);
     close_second(a);
     path_close(&a->paths[0], how);
@@ -264,6 +265,7 @@ uint64_t allocation_seconds_left(const struct allocation *a)
 void allocation_check_peers(struct allocation *a)
 {
     struct turn *t = a->turn;
+    tcp_relay_check_peers(a);
     list_each (it, &a->channels) {
         struct channel *c = container_of(it, struct channel, link);
         if (peer_check(t, &c->peer) != PEER_ALLOWED)

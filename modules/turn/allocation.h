@@ -15,6 +15,7 @@
 #include "modules/turn/path.h"
 #include "modules/turn/relay_udp.h"
 #include "modules/turn/reservation.h"
+#include "modules/turn/tcp_relay.h"
 #include "modules/turn/turn.h"
 
 #define PERMISSION_MS  (300 * 1000u) /* RFC 8656 9: MUST be 300 seconds */
@@ -53,6 +54,7 @@ struct allocation {
     bool moving; /* both paths are open (RFC 8016 3.2.2) */
     struct timer timer;
     struct relay_udp relay;
+    struct tcp_relay *tcp;     /* RFC 6062: then `relay` listens; NULL: it relays datagrams */
     struct relay_udp second;   /* of the other family; fd -1: there is none */
     uint64_t created, expires; /* worker ms; `expires` is the first relay's */
     uint64_t second_expires;

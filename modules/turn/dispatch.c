@@ -29,6 +29,7 @@ static const uint16_t known[] = {
     STUN_A_USERHASH,
     STUN_A_XOR_MAPPED_ADDRESS,
     STUN_A_RESERVATION_TOKEN,
+    STUN_A_CONNECTION_ID,
 };
 
 #define UNKNOWN_MAX 32u
@@ -54,6 +55,8 @@ static const struct method methods[] = {
     {STUN_REFRESH, STUN_REQUEST, true, false, handle_refresh}, /* a ticket names one (RFC 8016) */
     {STUN_CREATE_PERMISSION, STUN_REQUEST, true, true, handle_create_permission},
     {STUN_CHANNEL_BIND, STUN_REQUEST, true, true, handle_channel_bind},
+    {STUN_CONNECT, STUN_REQUEST, true, true, handle_connect},
+    {STUN_CONNECTION_BIND, STUN_REQUEST, true, false, handle_connection_bind},
 };
 
 static const struct method *find_method(const struct stun_message *m)
@@ -97,6 +100,20 @@ bool turn_has_allocation(struct request *rq)
     return false;
 }
 
+/* RFC 6062 3: the control connection of a TCP allocation carries no application data. It names no error for
+ * one who tries: 403. */
+static bool fits_allocation(struct request *rq, const struct method *m)
+{
+    bool datagrams = m->method == STUN_SEND || m->method == STUN_CHANNEL_BIND;
+    if (!datagrams || !rq->allocation->tcp)
+        return true;
+    if (m->class == STUN_INDICATION)
+        turn_count(rq->turn, TS_DROP_SEND);
+    else
+        turn_refuse(rq, 403);
+    return false;
+}
+
 static void run(struct request *rq, const struct method *m)
 {
     if (m->class == STUN_REQUEST)
@@ -106,6 +123,8 @@ static void run(struct request *rq, const struct method *m)
     if (!understands(rq))
         return;
     if (m->needs_allocation && !turn_has_allocation(rq))
+        return;
+    if (m->needs_allocation && !fits_allocation(rq, m))
         return;
     m->handle(rq);
 }
@@ -140,7 +159,8 @@ static const struct {
 } error_stats[] = {
     {300, TS_ERROR_300}, {400, TS_ERROR_400}, {401, TS_ERROR_401}, {403, TS_ERROR_403}, {405, TS_ERROR_405},
     {420, TS_ERROR_420}, {437, TS_ERROR_437}, {438, TS_ERROR_438}, {440, TS_ERROR_440}, {441, TS_ERROR_441},
-    {442, TS_ERROR_442}, {443, TS_ERROR_443}, {486, TS_ERROR_486}, {500, TS_ERROR_500}, {508, TS_ERROR_508},
+    {442, TS_ERROR_442}, {443, TS_ERROR_443}, {446, TS_ERROR_446}, {447, TS_ERROR_447}, {486, TS_ERROR_486},
+    {500, TS_ERROR_500}, {508, TS_ERROR_508},
 };
 
 void answer_begin_error(const struct request *rq, struct answer *a, unsigned code)

@@ -54,3 +54,5 @@ void handle_refresh(struct request *rq);           /* refresh.c */
 void handle_create_permission(struct request *rq); /* permission.c */
 void handle_channel_bind(struct request *rq);      /* channel.c */
 void handle_send(struct request *rq);              /* send.c */
+void handle_connect(struct request *rq);           /* connect.c */
+void handle_connection_bind(struct request *rq);   /* connection_bind.c */

@@ -12,6 +12,8 @@
 #define FOREIGN_MAX 256u
 /* And this many even ports whose neighbour is not free is "no pair". */
 #define PAIRS_MAX 64u
+/* Of a TCP relay: peers whose connections are not accepted yet. */
+#define STREAM_BACKLOG 16
 
 bool relay_address_parse(struct bytes text, struct relay_address *out)
 {
@@ -154,23 +156,41 @@ struct relay_address *ports_address(struct turn *t, uint8_t family)
     return NULL;
 }
 
-static int open_bound(const struct relay_address *ra, uint16_t port)
+/* Connections that have ended keep the port in TIME_WAIT for a minute, which is no reason not to listen on
+ * it. SO_REUSEPORT comes after bind: then somebody else's listener is still noticed, and our own connections
+ * from this port (RFC 6062 5.2) can be bound beside it. */
+static int bind_stream(int fd, const struct sockaddr *sa, socklen_t n)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, sa, n) < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
+        listen(fd, STREAM_BACKLOG) < 0)
+        return -errno;
+    return 0;
+}
+
+static int bind_datagram(int fd, const struct sockaddr *sa, socklen_t n)
+{
+    return bind(fd, sa, n) < 0 ? -errno : 0;
+}
+
+static int open_bound(const struct relay_address *ra, int type, uint16_t port)
 {
     struct sockaddr_storage ss;
     struct addr a = ra->bind;
     a.port = port;
     socklen_t n = addr_to_sockaddr(&a, &ss);
-    int on = 1, fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1, fd = socket(ss.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (ss.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&ss, n) < 0) {
-        int rc = -errno;
-        close(fd);
-        return rc;
-    }
-    return fd;
+    int rc = type == SOCK_STREAM ? bind_stream(fd, (struct sockaddr *)&ss, n)
+                                 : bind_datagram(fd, (struct sockaddr *)&ss, n);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
 }
 
 static unsigned common_divisor(unsigned a, unsigned b)
@@ -185,7 +205,7 @@ static unsigned common_divisor(unsigned a, unsigned b)
 
 /* From a random port in random steps that meet every port once: cannot be guessed, does not walk through a
  * stranger's neighbourhood, and is sure to end. */
-int ports_open(struct relay_address *ra, bool even, uint16_t *port)
+static int open_any(struct relay_address *ra, int type, bool even, uint16_t *port)
 {
     if (ra->used >= ra->count)
         return -ENOSPC;
@@ -197,7 +217,7 @@ int ports_open(struct relay_address *ra, bool even, uint16_t *port)
         if (is_taken(ra, at) || (even && at % 2))
             continue;
         *port = (uint16_t)port_of(ra, at);
-        int fd = open_bound(ra, *port);
+        int fd = open_bound(ra, type, *port);
         if (fd >= 0) {
             mark(ra, at, true);
             return fd;
@@ -209,13 +229,24 @@ int ports_open(struct relay_address *ra, bool even, uint16_t *port)
     return -ENOSPC;
 }
 
+int ports_open(struct relay_address *ra, bool even, uint16_t *port)
+{
+    return open_any(ra, SOCK_DGRAM, even, port);
+}
+
+int ports_open_tcp(struct relay_address *ra, uint16_t *port)
+{
+    return open_any(ra, SOCK_STREAM, false, port);
+}
+
 int ports_open_pair(struct relay_address *ra, uint16_t *port, int *next)
 {
     for (unsigned tried = 0; tried < PAIRS_MAX; tried++) {
         int fd = ports_open(ra, true, port);
         if (fd < 0)
             return fd;
-        *next = is_taken(ra, index_of(ra, *port + 1u)) ? -EADDRINUSE : open_bound(ra, (uint16_t)(*port + 1u));
+        *next = is_taken(ra, index_of(ra, *port + 1u)) ? -EADDRINUSE
+                                                       : open_bound(ra, SOCK_DGRAM, (uint16_t)(*port + 1u));
         if (*next >= 0)
             return fd;
         ports_close(ra, fd, *port);

@@ -36,6 +36,8 @@ struct relay_address *ports_address(struct turn *t, uint8_t family);
 int ports_open(struct relay_address *ra, bool even, uint16_t *port);
 /* The same for an even port and, in *next, a socket on the one above it, which the bitmap does not know. */
 int ports_open_pair(struct relay_address *ra, uint16_t *port, int *next);
+/* A listening TCP socket likewise; others may be bound to the same port and address with SO_REUSEPORT. */
+int ports_open_tcp(struct relay_address *ra, uint16_t *port);
 void ports_close(struct relay_address *ra, int fd, uint16_t port);
 
 /* Where a datagram for that peer really goes: a relay of ours behind its advertised address is reached on the

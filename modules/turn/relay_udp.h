@@ -37,6 +37,7 @@ struct relay_udp {
 /* What socket: a fresh one of that address, or one that was reserved. */
 struct relay_wish {
     struct relay_address *address;
+    bool tcp;                        /* tcp_relay.h opens it */
     bool even;                       /* the port */
     bool reserve;                    /* the port above it too */
     const struct reserved *reserved; /* or NULL */

@@ -93,6 +93,22 @@ static const struct setting items[] = {
      .max = 4096,
      .help = "channels at most in one allocation",
      .reload = RELOAD_LIVE},
+    {.key = "max_tcp_connections",
+     .type = SETTING_INT,
+     .offset = AT(max_tcp_connections),
+     .preset = "64",
+     .min = 0,
+     .max = 4096,
+     .help = "connections with peers at most in one TCP allocation (RFC 6062)",
+     .reload = RELOAD_LIVE},
+    {.key = "tcp_connect_timeout",
+     .type = SETTING_DURATION,
+     .offset = AT(tcp_connect_timeout),
+     .preset = "30s",
+     .min = 30000, /* RFC 6062 5.2: at least 30 seconds */
+     .max = 600000,
+     .help = "how long a peer may take to answer when a client connects to it over TCP",
+     .reload = RELOAD_LIVE},
     {.key = "old_channels",
      .type = SETTING_BOOL,
      .offset = AT(old_channels),
@@ -273,6 +289,8 @@ const struct settings turn_settings = {
 #define ENDED(index, traffic)                                                                                \
     COUNTER(index, "turn_allocations_ended_total", "traffic=\"" traffic "\"",                                \
             "Allocations ended, by what they carried")
+#define TCP(index, what)                                                                                     \
+    COUNTER(index, "turn_tcp_events_total", "event=\"" what "\"", "What became of connections with peers")
 #define WAY(index, what, where)                                                                              \
     COUNTER(index, "turn_relayed_" what "_total", "to=\"" where "\"", "Relayed " what)
 
@@ -305,6 +323,8 @@ static const struct stat_def defs[TURN_STATS] = {
     ERROR(441),
     ERROR(442),
     ERROR(443),
+    ERROR(446),
+    ERROR(447),
     ERROR(486),
     ERROR(500),
     ERROR(508),
@@ -321,6 +341,15 @@ static const struct stat_def defs[TURN_STATS] = {
     WAY(TS_PACKETS_TO_CLIENT, "packets", "client"),
     WAY(TS_BYTES_TO_PEER, "bytes", "peer"),
     WAY(TS_BYTES_TO_CLIENT, "bytes", "client"),
+    GAUGE(TS_TCP_CONNECTIONS, "turn_tcp_connections", "Connections with peers of TCP allocations"),
+    TCP(TS_TCP_CONNECTED, "connected"),
+    TCP(TS_TCP_ACCEPTED, "accepted"),
+    TCP(TS_TCP_BOUND, "bound"),
+    TCP(TS_TCP_NO_PERMISSION, "no_permission"),
+    TCP(TS_TCP_DENIED, "denied_peer"),
+    TCP(TS_TCP_LIMIT, "limit"),
+    TCP(TS_TCP_TIMEOUTS, "timeout"),
+    TCP(TS_TCP_UNBOUND, "unbound"),
     DROP(TS_DROP_MALFORMED, "malformed"),
     DROP(TS_DROP_METHOD, "method"),
     DROP(TS_DROP_RATE, "rate"),

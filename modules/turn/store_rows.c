@@ -52,7 +52,8 @@ static int64_t wall_of(const struct allocation *a, uint64_t ms)
 /* Does the store have to be told? Then it is taken for told. */
 static bool fell_behind(const struct allocation *a, uint64_t *stored, uint64_t expires)
 {
-    if (!store_of(a))
+    /* A TCP allocation is not written: with us its connections end, and it is nothing without them. */
+    if (!store_of(a) || a->tcp)
         return false;
     if (*stored && expires >= *stored && expires - *stored < SLACK_MS)
         return false;

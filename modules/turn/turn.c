@@ -2,6 +2,7 @@
 #include "modules/turn/turn.h"
 #include "modules/stun/frame.h"
 #include "modules/turn/allocation.h"
+#include "modules/turn/connection_bind.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/quota.h"
 #include "modules/turn/reservation.h"
@@ -34,6 +35,8 @@ static int fill(struct turn *t)
         rc = ports_init(t);
     if (rc == 0)
         rc = roaming_init(t);
+    if (rc == 0)
+        rc = tcp_room_open(t);
     return rc;
 }
 
@@ -41,6 +44,7 @@ static void release(struct turn *t)
 {
     if (t->quota)
         quota_part(t->w->gw);
+    tcp_room_close(t);
     roaming_fini(t);
     peer_policy_fini(t);
     ports_fini(t);
@@ -135,7 +139,7 @@ static size_t data(struct conn *c, struct bytes in)
     if (conn_is_guest(c))
         return guest_data(c, in);
     /* A frame may make it a guest: then the rest waits. */
-    while (eaten < in.n && !conn_is_guest(c)) {
+    while (eaten < in.n && !conn_is_guest(c) && !connection_bind_holds(t, c)) {
         struct frame f = frame_of_stream(bytes_skip(in, eaten));
         if (f.kind == FRAME_MORE)
             break;
@@ -145,6 +149,8 @@ static size_t data(struct conn *c, struct bytes in)
             break;
         }
         turn_frame(t, &from, &f);
+        if (connection_bind_keeps(t, c))
+            break;
         eaten += f.size;
     }
     batch_flush(t);
@@ -155,6 +161,7 @@ static void closed(struct conn *c)
 {
     struct turn *t = turn_of(c->w);
     struct client gone = client_of_conn(c);
+    connection_bind_drop(t, c);
     if (conn_is_guest(c)) {
         guest_closed(c);
         return;

@@ -22,6 +22,7 @@
 
 struct quota;
 struct conn;
+struct tcp_room;
 
 struct turn_config {
     const char *realm;
@@ -32,6 +33,8 @@ struct turn_config {
     int64_t max_permissions;
     int64_t max_channels;
     bool old_channels;
+    int64_t max_tcp_connections;
+    int64_t tcp_connect_timeout;
     int64_t user_allocations;
     int64_t total_allocations;
     int64_t user_bandwidth; /* bytes a second, each way */
@@ -84,6 +87,8 @@ enum turn_stat {
     TS_ERROR_441,
     TS_ERROR_442,
     TS_ERROR_443,
+    TS_ERROR_446,
+    TS_ERROR_447,
     TS_ERROR_486,
     TS_ERROR_500,
     TS_ERROR_508,
@@ -99,6 +104,15 @@ enum turn_stat {
     TS_PACKETS_TO_CLIENT,
     TS_BYTES_TO_PEER,
     TS_BYTES_TO_CLIENT,
+    TS_TCP_CONNECTIONS,
+    TS_TCP_CONNECTED,     /* by Connect */
+    TS_TCP_ACCEPTED,      /* from a peer */
+    TS_TCP_BOUND,         /* by ConnectionBind */
+    TS_TCP_NO_PERMISSION, /* of a peer that connected */
+    TS_TCP_DENIED,
+    TS_TCP_LIMIT,
+    TS_TCP_TIMEOUTS,       /* the peer did not answer */
+    TS_TCP_UNBOUND,        /* no ConnectionBind came */
     TS_DROP_MALFORMED,     /* no STUN message, or one whose lengths lie */
     TS_DROP_METHOD,        /* a method or class that a server does not serve */
     TS_DROP_RATE,          /* unauthenticated answers over UDP beyond the rate */
@@ -131,6 +145,7 @@ struct turn {
     struct port_range relay_ports; /* of the start: a reload does not move them */
     struct peer_policy policy;
     struct rate rate;
+    struct tcp_room *tcp; /* RFC 6062 */
     struct batch batch;   /* the datagrams of one callback, on their way to peers */
     uint8_t *receive;     /* RECEIVE_SLOTS of RECEIVE_SLOT bytes each: datagrams from peers */
     uint64_t indications; /* Data indications sent: their transaction ids come from it */

@@ -79,9 +79,34 @@ void conn_idle_timeout(struct conn *c, uint64_t ms) {}
 
 void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes) {}
 
+/* Bytes of pipes (RFC 6062) go nowhere here: no peer ever connects. */
+void conn_hand_over(struct conn *c, const struct module *to)
+{
+    to->opened(c);
+}
+
+uint8_t *conn_reserve(struct conn *c, size_t n)
+{
+    return NULL;
+}
+
+void conn_commit(struct conn *c, size_t n) {}
+
+size_t conn_unsent(const struct conn *c)
+{
+    return 0;
+}
+
+bool conn_is_high(const struct conn *c)
+{
+    return false;
+}
+
 void conn_pause(struct conn *c) {}
 
 void conn_resume(struct conn *c) {}
+
+void conn_wait_for_reader(struct conn *c) {}
 
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
 {

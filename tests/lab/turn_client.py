@@ -1,4 +1,4 @@
-"""turn_client: a small TURN client (RFC 8489, RFC 8656) over TLS, TCP or UDP, one step at a time.
+"""turn_client: a small TURN client (RFC 8489, RFC 8656, RFC 6062) over TLS, TCP or UDP, one step at a time.
 
 It checks what a client must check: the transaction id, the integrity of every answer to a request that
 carried credentials, and the framing of ChannelData on streams."""
@@ -12,6 +12,7 @@ import zlib
 
 COOKIE = 0x2112A442
 BINDING, ALLOCATE, REFRESH, SEND, DATA, CREATE_PERMISSION, CHANNEL_BIND = 1, 3, 4, 6, 7, 8, 9
+CONNECT, CONNECTION_BIND, CONNECTION_ATTEMPT, CONNECTION_ID = 10, 11, 12, 0x002A  # RFC 6062 6
 REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
 (MAPPED_ADDRESS, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES, CHANNEL_NUMBER, LIFETIME,
  XOR_PEER_ADDRESS, DATA_ATTR, REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_FAMILY, EVEN_PORT, REQUESTED_TRANSPORT,
@@ -21,7 +22,7 @@ REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
     0x0019, 0x001A, 0x001C, 0x001D, 0x0020, 0x0022, 0x8002, 0x8022, 0x8028)
 ADDITIONAL_FAMILY, ADDRESS_ERROR_CODE, ICMP, MOBILITY_TICKET = 0x8000, 0x8001, 0x8004, 0x8030
 IPV4, IPV6 = b"\x01\0\0\0", b"\x02\0\0\0"
-UDP_PROTOCOL = b"\x11\0\0\0"
+UDP_PROTOCOL, TCP_PROTOCOL = b"\x11\0\0\0", b"\x06\0\0\0"
 SHA256_ALGORITHM, MD5_ALGORITHM = struct.pack("!HH", 2, 0), struct.pack("!HH", 1, 0)
 
 
@@ -189,8 +190,8 @@ class TurnClient:
     def binding(self):
         return self.request(BINDING).address(XOR_MAPPED_ADDRESS)
 
-    def allocate(self, lifetime=None, extra=()):
-        attributes = [(REQUESTED_TRANSPORT, UDP_PROTOCOL), *extra]
+    def allocate(self, lifetime=None, extra=(), transport=UDP_PROTOCOL):
+        attributes = [(REQUESTED_TRANSPORT, transport), *extra]
         if lifetime is not None:
             attributes.append((LIFETIME, struct.pack("!I", lifetime)))
         answer = self.request(ALLOCATE, attributes)
@@ -223,6 +224,27 @@ class TurnClient:
     def channel(self, number, peer):
         self.request(CHANNEL_BIND, [(CHANNEL_NUMBER, struct.pack("!HH", number, 0)),
                                     (XOR_PEER_ADDRESS, peer)])
+
+    # --- TCP allocations (RFC 6062)
+
+    def connect(self, peer):
+        """Connect: the peer answers before this returns. The connection's id."""
+        return self.request(CONNECT, [(XOR_PEER_ADDRESS, peer)]).get(CONNECTION_ID)
+
+    def attempt(self, timeout=5):
+        """The next ConnectionAttempt: (id, peer)."""
+        self.socket.settimeout(timeout)
+        got = self.waiting.pop(0) if self.waiting else self.receive()
+        if not isinstance(got, Stun) or got.type != CONNECTION_ATTEMPT | INDICATION:
+            raise ValueError(f"no ConnectionAttempt: {got}")
+        return got.get(CONNECTION_ID), got.address(XOR_PEER_ADDRESS)
+
+    def bind_connection(self, number):
+        """ConnectionBind, on a new connection: then its socket is a pipe; what came of the peer already is
+        returned."""
+        self.request(CONNECTION_BIND, [(CONNECTION_ID, number)])
+        early, self.left = self.left, b""
+        return early
 
     # --- data
 

@@ -235,7 +235,7 @@ static void changed_password(void **state)
 /* RFC 8489 6.3: authentication is checked before unknown attributes. */
 static void unknown_attribute_is_420_after_authentication(void **state)
 {
-    static const uint16_t types[] = {0x7F01, STUN_A_CONNECTION_ID, 0x7F02, 0x7F00};
+    static const uint16_t types[] = {0x7F01, 0x7F03, 0x7F02, 0x7F00};
     struct bench *b = *state;
     for (size_t i = 0; i < 4; i++) {
         struct ask a;
