@@ -2,6 +2,7 @@
  * nothing crashes, and no port, descriptor, timer or quota is left behind. */
 #include "failing_malloc.h"
 #include "modules/turn/quota.h"
+#include "modules/turn/shared_secret.h"
 #include "turn_fixture.h"
 #include <dirent.h>
 
@@ -13,7 +14,10 @@ int main(void)
 }
 #else
 
-#define SETTINGS LOOPBACK_SETTINGS "user_allocations = 3\n"
+#define SETTINGS                                                                                             \
+    LOOPBACK_SETTINGS "user_allocations = 3\nshared_secrets = {\"" REALM ":north-of-the-wall\"}\n"           \
+                      "oauth_keys = {\"kid:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n"                \
+                      "oauth_server_name = \"blackdow.carleon.gov\"\n"
 
 static unsigned open_files(void)
 {
@@ -117,6 +121,59 @@ static void grow_loop(struct bench *b)
     close(fd);
 }
 
+/* An Allocate that is signed in another way than with MD5 and a password; the peer has memory enough. */
+static void allocate_by(struct bench *b, uint16_t who, struct bytes value, struct bytes token)
+{
+    static const uint8_t offered[8] = {0, 2, 0, 0, 0, 1, 0, 0};
+    struct ask a;
+    struct user_key shared;
+    int was = countdown;
+    countdown = -1;
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+    stun_put(&a.w, who, value);
+    stun_put(&a.w, STUN_A_REALM, BYTES(REALM));
+    stun_put(&a.w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
+    stun_put(&a.w, STUN_A_PASSWORD_ALGORITHMS, bytes_of(offered, 8));
+    stun_put(&a.w, STUN_A_PASSWORD_ALGORITHM, bytes_of(offered, 4));
+    assert_true(shared_secret_key(BYTES("north-of-the-wall"), BYTES(REALM), value, &shared));
+    if (token.n) {
+        stun_put(&a.w, STUN_A_ACCESS_TOKEN, token);
+        stun_put_integrity(&a.w, BYTES("ZksjpweoixXmvn67534m"));
+    } else {
+        stun_put_integrity256(&a.w, bytes_of(who == STUN_A_USERHASH ? key.sha256 : shared.sha256, 32));
+    }
+    size_t n = stun_end(&a.w);
+    countdown = was;
+    turn_module.data(&b->conn, bytes_of(a.mem, n));
+}
+
+static void other_credentials(struct bench *b)
+{
+    static const char token[] = "\x00\x0c\x68\x34\x6a\x33\x6b\x32\x6c\x32\x6e\x34\x62\x35\x61\x7e"
+                                "\xf1\x34\xa3\xd5\xe4\x4e\x9a\x19\xcc\x7d\xc1\x04\xb0\xc0\x3d\x03"
+                                "\xb2\xa5\x51\xd8\xfd\xf5\xcd\x3b\x6d\xca\x6f\x10\xcf\xb7\x7e\x5b"
+                                "\x2d\xde\xc8\x4d\x29\x3a\x5c\x50\x49\x93\x59\xf0\xc2\xe2\x6f\x76";
+    uint8_t hash[USER_HASH];
+    int was = countdown;
+    countdown = -1;
+    assert_true(user_hash(BYTES(REALM), BYTES(USER), hash));
+    countdown = was;
+    allocate_by(b, STUN_A_USERHASH, bytes_of(hash, sizeof(hash)), BYTES_NONE);
+    simple(b, STUN_REFRESH, NULL);
+    allocate_by(b, STUN_A_USERNAME, BYTES("1900000000:" USER), BYTES_NONE);
+    simple(b, STUN_REFRESH, NULL);
+    int64_t wall = b->w->wall; /* the token of RFC 7635 appendix A is of 2014 */
+    b->w->wall = (int64_t)(92470300704768u >> 16);
+    allocate_by(b, STUN_A_USERNAME, BYTES("kid"), bytes_of(token, 64));
+    b->w->wall = wall;
+    if (failed)
+        return;
+    assert_int_equal(bench_count(b, TS_AUTH_USERHASH), 1);
+    assert_int_equal(bench_count(b, TS_AUTH_SHARED_SECRET), 1);
+    assert_int_equal(bench_count(b, TS_AUTH_TOKEN), 1);
+}
+
 /* What a room without clients has: every port but those of the range's odd ends, and the whole quota. */
 static void assert_nothing_left(struct bench *b)
 {
@@ -171,6 +228,11 @@ static void reservation_survives_every_failed_allocation(void **state)
     walk(reserving, true);
 }
 
+static void other_credentials_survive_every_failed_allocation(void **state)
+{
+    walk(other_credentials, true);
+}
+
 /* The room itself: it starts, or says why not and leaves nothing. */
 static void start_survives_every_failed_allocation(void **state)
 {
@@ -203,6 +265,7 @@ int main(void)
         cmocka_unit_test(stream_life_survives_every_failed_allocation),
         cmocka_unit_test(datagram_life_survives_every_failed_allocation),
         cmocka_unit_test(reservation_survives_every_failed_allocation),
+        cmocka_unit_test(other_credentials_survive_every_failed_allocation),
         cmocka_unit_test(start_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
