@@ -82,39 +82,44 @@ bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_to
 
 /* ---- sorting ---- */
 
-static bool next_line(struct bytes *rest, struct bytes *line)
+/* The next header field with its folds (RFC 3261 7.3.1). */
+static bool next_field(struct bytes *rest, struct bytes *field)
 {
-    size_t end = bytes_find_byte(*rest, '\n');
-    if (end == BYTES_NOT_FOUND)
-        return false;
-    *line = bytes_trim(bytes_first(*rest, end));
-    *rest = bytes_skip(*rest, end + 1);
-    return true;
+    size_t n = 0;
+    do {
+        size_t end = bytes_find_byte(bytes_skip(*rest, n), '\n');
+        if (end == BYTES_NOT_FOUND)
+            return false;
+        n += end + 1;
+    } while (n < rest->n && (rest->p[n] == ' ' || rest->p[n] == '\t'));
+    *field = bytes_trim(bytes_first(*rest, n));
+    *rest = bytes_skip(*rest, n);
+    return field->n > 0;
 }
 
-static struct bytes user_of(struct bytes line)
+/* The user part of the first value, if that field is a Route. */
+static bool route_user(struct bytes field, struct bytes *user)
 {
-    size_t at = bytes_find(line, BYTES("sip:"));
-    if (at == BYTES_NOT_FOUND)
-        return BYTES_NONE;
-    struct bytes rest = bytes_skip(line, at + 4);
-    size_t end = bytes_find_byte(rest, '@');
-    return end == BYTES_NOT_FOUND ? BYTES_NONE : bytes_first(rest, end);
+    struct bytes item, value = bytes_skip(field, 5);
+    struct sip_nameaddr na;
+    if (!bytes_istarts(field, BYTES("Route")))
+        return false;
+    value = bytes_trim(value);
+    if (!value.n || value.p[0] != ':')
+        return false;
+    value = bytes_skip(value, 1);
+    bool ok = sip_list_next(&value, &item) == 1 && sip_nameaddr_parse(item, &na);
+    *user = ok ? na.uri.user : BYTES_NONE;
+    return true;
 }
 
 uint16_t route_sort(struct worker *w, struct bytes msg)
 {
-    struct bytes line;
+    struct bytes field, user;
     struct flow_token t;
-    while (next_line(&msg, &line) && line.n) {
-        if (!bytes_istarts(line, BYTES("Route")))
-            continue;
-        struct bytes after = bytes_trim(bytes_skip(line, 5));
-        if (!after.n || after.p[0] != ':')
-            continue;
-        if (flow_token_open(w, user_of(after), &t) == FLOW_TOKEN_OK)
-            return t.flow.conn.worker;
-        return w->id;
+    while (next_field(&msg, &field)) {
+        if (route_user(field, &user))
+            return flow_token_open(w, user, &t) == FLOW_TOKEN_OK ? t.flow.conn.worker : w->id;
     }
     return w->id;
 }

@@ -137,6 +137,10 @@ static void a_request_is_sorted_by_the_token_of_its_first_route(void **state)
     for (int cut = 0; cut < n - 4; cut++)
         assert_int_equal(pcscf_entity.sort(world->w[0], NULL, bytes_of(text, (size_t)cut)),
                          cut >= n - 4 ? 1 : 0);
+    snprintf(text, sizeof(text),
+             "BYE sip:a@b SIP/2.0\r\nROUTE\t:\r\n \"sip:x@y\" <SIP:%s@gw.ims.test;lr>\r\n ,<sip:x@y>\r\n\r\n",
+             token);
+    assert_int_equal(pcscf_entity.sort(world->w[0], NULL, bytes_str(text)), 1);
     assert_int_equal(pcscf_entity.sort(world->w[0], NULL, BYTES("INVITE sip:a@b SIP/2.0\r\n\r\n")), 0);
     assert_int_equal(pcscf_entity.sort(world->w[0], NULL, BYTES_NONE), 0);
     world_destroy(world);
