@@ -74,6 +74,14 @@ static void on_message(int writing, int version, int type, const void *message, 
         e->door->feed = BYTES_NONE;
 }
 
+/* SSL_get_error reads the thread's queue of errors, so it must be empty before each call that may fail; wiping
+ * an empty one is what costs. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error())
+        ERR_clear_error();
+}
+
 int conn_tls_begin(struct entry *e)
 {
     struct door *d = e->door;
@@ -143,7 +151,7 @@ static size_t decrypt(struct entry *e, int *error)
     *error = SSL_ERROR_NONE;
     while (n < PLAIN_MAX && *error == SSL_ERROR_NONE) {
         size_t got = 0;
-        ERR_clear_error();
+        forget_errors();
         int rc = SSL_read_ex(e->ssl, to + n, PLAIN_MAX - n, &got);
         n += got;
         *error = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(e->ssl, rc);
@@ -183,7 +191,7 @@ bool conn_tls_seal(struct entry *e)
     while (buf_len(&e->out) && buf_len(&e->wire) < WIRE_MARK) {
         struct bytes b = bytes_first(buf_bytes(&e->out), RECORD_MAX);
         size_t n = 0;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write_ex(e->ssl, b.p, b.n, &n) != 1) {
             ERR_clear_error();
             e->tls_failed = true;
