@@ -19,16 +19,19 @@ unsigned mobility_wanted(const struct request *rq, bool *wanted)
     return 0;
 }
 
+_Static_assert(WORKER_MAX <= UINT8_MAX && ALLOCATIONS_MAX < 1u << 24, "a ticket names every place");
+
 void mobility_put_ticket(struct allocation *a, struct stun_writer *w)
 {
     struct worker *worker = a->turn->w;
-    uint8_t sealed[TICKET_MAX];
-    struct ticket t = {
-        .node = worker->gw->node, .home = slots_ref(&a->turn->allocations, a), .serial = a->mobility.serial};
+    uint8_t sealed[TICKET_SIZE];
+    struct ticket t = {.node = (uint16_t)worker->gw->node,
+                       .worker = (uint8_t)worker->id,
+                       .slot = slots_ref(&a->turn->allocations, a).slot,
+                       .serial = a->mobility.serial};
     memcpy(t.id, a->id, sizeof(t.id));
-    size_t n = ticket_seal(worker, &t, sealed);
-    if (n)
-        stun_put(w, STUN_A_MOBILITY_TICKET, bytes_of(sealed, n));
+    if (ticket_seal(worker, &t, sealed))
+        stun_put(w, STUN_A_MOBILITY_TICKET, bytes_of(sealed, sizeof(sealed)));
 }
 
 static struct path *other_path(struct allocation *a)
@@ -43,7 +46,7 @@ static bool is_there(const struct allocation *a, const struct client *c)
 
 static bool is_old_but_good(const struct allocation *a, const struct ticket *t)
 {
-    return t->serial + 1 == a->mobility.serial && a->turn->w->now < a->mobility.old_until;
+    return (uint16_t)(t->serial + 1) == a->mobility.serial && a->turn->w->now < a->mobility.old_until;
 }
 
 /* RFC 8016 3.2.2, in its order. */
@@ -59,10 +62,14 @@ static unsigned judge(struct request *rq, struct allocation *a, const struct tic
     return t->serial == a->mobility.serial || is_old_but_good(a, t) ? 0 : 400;
 }
 
+/* The one in that slot, if it is still the one that the ticket was made for. */
 static struct allocation *find(struct turn *t, const struct ticket *ticket)
 {
-    struct allocation *a = ticket->node == t->w->gw->node ? slots_get(&t->allocations, ticket->home) : NULL;
-    return a && a->mobility.on && memcmp(a->id, ticket->id, sizeof(a->id)) == 0 ? a : NULL;
+    uint32_t cursor = ticket->slot;
+    struct allocation *a = slots_next(&t->allocations, &cursor);
+    if (!a || cursor != ticket->slot + 1 || !a->mobility.on)
+        return NULL;
+    return memcmp(a->id, ticket->id, sizeof(ticket->id)) == 0 ? a : NULL;
 }
 
 void mobility_find(struct request *rq, struct bytes sealed, struct move *m)
@@ -76,9 +83,11 @@ void mobility_find(struct request *rq, struct bytes sealed, struct move *m)
     if (!ticket_open(t->w, sealed, &ticket))
         return;
     m->error = 437;
-    if (ticket.node == t->w->gw->node && ticket.home.worker != t->w->id) {
+    if (ticket.node != (uint16_t)t->w->gw->node)
+        return;
+    if (ticket.worker != t->w->id) {
         if (!rq->allocation)
-            m->error = guest_begin(rq, ticket.home.worker);
+            m->error = guest_begin(rq, ticket.worker);
         m->elsewhere = m->error == 0;
         return;
     }

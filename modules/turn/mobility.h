@@ -27,7 +27,7 @@ struct stun_writer;
 struct mobility {
     bool on;   /* it has a ticket */
     bool away; /* and no path now */
-    uint32_t serial;
+    uint16_t serial;
     uint64_t old_until; /* worker ms: so long the ticket before is good */
     uint64_t window;    /* when the count began */
     unsigned resumes;   /* since then */

@@ -1,37 +1,30 @@
 #include "modules/turn/ticket.h"
-#include "appliance/base/token.h"
 #include "appliance/base/wire.h"
 #include "appliance/core/worker.h"
 #include <string.h>
 
-#define PLAIN_N 34u
-
-_Static_assert(PLAIN_N + TOKEN_OVERHEAD <= TICKET_MAX, "a sealed ticket fits");
-
-size_t ticket_seal(struct worker *w, const struct ticket *t, uint8_t out[static TICKET_MAX])
+bool ticket_seal(struct worker *w, const struct ticket *t, uint8_t out[static TICKET_SIZE])
 {
-    uint8_t plain[PLAIN_N];
+    uint8_t plain[TICKET_PLAIN];
     struct wire_out o = wire_out(plain, sizeof(plain));
-    wire_put_u32(&o, t->node);
-    wire_put_u16(&o, t->home.worker);
-    wire_put_u32(&o, t->home.gen);
-    wire_put_u32(&o, t->home.slot);
+    wire_put_u16(&o, t->node);
+    wire_put_u32(&o, (uint32_t)t->worker << 24 | t->slot);
+    wire_put_u16(&o, t->serial);
     wire_put_bytes(&o, bytes_of(t->id, sizeof(t->id)));
-    wire_put_u32(&o, t->serial);
-    return token_seal(w->tokens, TOKEN_TICKET, bytes_of(plain, sizeof(plain)), out, TICKET_MAX);
+    return token_seal_short(w->tokens, TOKEN_TICKET, bytes_of(plain, sizeof(plain)), out, TICKET_SIZE) != 0;
 }
 
 bool ticket_open(struct worker *w, struct bytes sealed, struct ticket *out)
 {
-    uint8_t plain[TOKEN_PLAIN_MAX];
-    if (token_open(w->tokens, TOKEN_TICKET, sealed, plain, sizeof(plain)) != PLAIN_N)
+    uint8_t plain[TICKET_PLAIN];
+    if (token_open_short(w->tokens, TOKEN_TICKET, sealed, plain, sizeof(plain)) != TICKET_PLAIN)
         return false;
-    struct wire_in in = wire_in(bytes_of(plain, PLAIN_N));
-    out->node = wire_u32(&in);
-    out->home.worker = wire_u16(&in);
-    out->home.gen = wire_u32(&in);
-    out->home.slot = wire_u32(&in);
+    struct wire_in in = wire_in(bytes_of(plain, sizeof(plain)));
+    out->node = wire_u16(&in);
+    uint32_t place = wire_u32(&in);
+    out->worker = (uint8_t)(place >> 24);
+    out->slot = place & 0xFFFFFF;
+    out->serial = wire_u16(&in);
     memcpy(out->id, wire_bytes(&in, TICKET_ID).p, TICKET_ID);
-    out->serial = wire_u32(&in);
-    return !in.bad;
+    return true;
 }

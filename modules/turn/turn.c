@@ -12,9 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Without a total set, what the machine's descriptors would hardly allow. */
-#define ALLOCATIONS_MAX 1000000u
-
 struct turn *turn_of(const struct worker *w)
 {
     return worker_room(w, &turn_module);

@@ -131,6 +131,8 @@ enum turn_stat {
 };
 
 #define RELAY_ADDRESSES_MAX 8
+/* Without a total set, what the machine's descriptors would hardly allow. */
+#define ALLOCATIONS_MAX 1000000u
 
 struct turn {
     struct worker *w;

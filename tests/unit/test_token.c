@@ -217,6 +217,64 @@ static void every_failed_allocation_is_survived(void **state)
     assert_true(went_through && nth > 3);
 }
 
+/* --- the short form --- */
+
+static void short_ones_open_and_are_short(void **state)
+{
+    struct token_box *box = box_of(&key_a, NULL);
+    uint8_t sealed[TOKEN_PLAIN_MAX + TOKEN_SHORT_OVERHEAD], plain[TOKEN_PLAIN_MAX], in[TOKEN_PLAIN_MAX];
+    memset(in, 0x5a, sizeof in);
+    assert_int_equal(token_seal_short(box, TOKEN_TICKET, BYTES_NONE, sealed, sizeof sealed), 0);
+    for (size_t n = 1; n <= TOKEN_PLAIN_MAX; n++) {
+        assert_int_equal(token_seal_short(box, TOKEN_TICKET, bytes_of(in, n), sealed, n + 15), 0);
+        assert_int_equal(token_seal_short(box, TOKEN_TICKET, bytes_of(in, n), sealed, n + 16), n + 16);
+        struct bytes b = bytes_of(sealed, n + 16);
+        assert_int_equal(token_open_short(box, TOKEN_TICKET, b, plain, n - 1), BYTES_NOT_FOUND);
+        assert_int_equal(token_open_short(box, TOKEN_TICKET, b, plain, n), n);
+        assert_memory_equal(plain, in, n);
+    }
+    token_box_destroy(box);
+}
+
+static void a_changed_short_one_opens_nothing(void **state)
+{
+    struct token_box *box = box_of(&key_a, &key_b);
+    uint8_t sealed[64], plain[TOKEN_PLAIN_MAX];
+    size_t n = token_seal_short(box, TOKEN_TICKET, PLAIN, sealed, sizeof sealed);
+    assert_int_equal(n, PLAIN.n + TOKEN_SHORT_OVERHEAD);
+    for (size_t bit = 0; bit < n * 8; bit++) {
+        sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(token_open_short(box, TOKEN_TICKET, bytes_of(sealed, n), plain, sizeof plain),
+                         BYTES_NOT_FOUND);
+        sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t cut = 0; cut < n; cut++)
+        assert_int_equal(token_open_short(box, TOKEN_TICKET, bytes_of(sealed, cut), plain, sizeof plain),
+                         BYTES_NOT_FOUND);
+    assert_int_equal(token_open_short(box, TOKEN_FLOW, bytes_of(sealed, n), plain, sizeof plain),
+                     BYTES_NOT_FOUND);
+    assert_int_equal(token_open_short(box, TOKEN_TICKET, bytes_of(sealed, n), plain, sizeof plain), PLAIN.n);
+    token_box_destroy(box);
+}
+
+static void the_previous_key_opens_short_ones(void **state)
+{
+    struct token_box *before = box_of(&key_a, NULL), *after = box_of(&key_b, &key_a),
+                     *other = box_of(&key_c, NULL);
+    uint8_t sealed[64], plain[TOKEN_PLAIN_MAX];
+    size_t n = token_seal_short(before, TOKEN_TICKET, PLAIN, sealed, sizeof sealed);
+    assert_int_equal(token_open_short(after, TOKEN_TICKET, bytes_of(sealed, n), plain, sizeof plain),
+                     PLAIN.n);
+    assert_int_equal(token_open_short(other, TOKEN_TICKET, bytes_of(sealed, n), plain, sizeof plain),
+                     BYTES_NOT_FOUND);
+    n = token_seal_short(after, TOKEN_TICKET, PLAIN, sealed, sizeof sealed);
+    assert_int_equal(token_open_short(before, TOKEN_TICKET, bytes_of(sealed, n), plain, sizeof plain),
+                     BYTES_NOT_FOUND);
+    token_box_destroy(before);
+    token_box_destroy(after);
+    token_box_destroy(other);
+}
+
 int main(void)
 {
     if (CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free) != 1)
@@ -233,6 +291,9 @@ int main(void)
         cmocka_unit_test(two_seals_of_one_plain_differ),
         cmocka_unit_test(text_is_fit_for_a_sip_user_part),
         cmocka_unit_test(every_failed_allocation_is_survived),
+        cmocka_unit_test(short_ones_open_and_are_short),
+        cmocka_unit_test(a_changed_short_one_opens_nothing),
+        cmocka_unit_test(the_previous_key_opens_short_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

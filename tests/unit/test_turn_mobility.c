@@ -6,7 +6,7 @@
 static struct peer peer;
 
 struct held_ticket {
-    uint8_t mem[TICKET_MAX];
+    uint8_t mem[TICKET_SIZE];
     size_t n;
 };
 
@@ -147,7 +147,7 @@ static void allocate_with_a_ticket_is_400(void **state)
 static void forbidden_is_405(void **state)
 {
     struct bench *b = *state;
-    struct held_ticket t = {.mem = {1}, .n = 60};
+    struct held_ticket t = {.mem = {1}, .n = TICKET_SIZE};
     assert_int_equal(allocate_mobile(b, &t), 405);
     assert_null(bench_allocation(b));
     assert_int_equal(resume(b, &t), 405);

@@ -64,7 +64,7 @@ static int teardown(void **state)
 }
 
 struct held_ticket {
-    uint8_t mem[TICKET_MAX];
+    uint8_t mem[TICKET_SIZE];
     size_t n;
 };
 
