@@ -9,6 +9,8 @@
 #include "modules/stun/stun.h"
 #include "modules/turn/allocation.h"
 #include "modules/turn/send.h"
+#include "modules/turn/shared_secret.h"
+#include "modules/turn/ticket.h"
 #include "mux/conn.h"
 #include <errno.h>
 #include <stdint.h>
@@ -29,6 +31,8 @@ struct scene {
     uint8_t nonce[CLIENTS][160];
     size_t nonce_n[CLIENTS];
     uint8_t token[RESERVATION_TOKEN]; /* the last that anybody got */
+    uint8_t ticket[TICKET_MAX];       /* likewise */
+    size_t ticket_n;
     unsigned now_client;
     bool full;
     struct wire_in in;
@@ -55,6 +59,11 @@ static void hear(struct bytes b)
     require(stun_read(b, &m) == 0); /* what we send is always whole */
     if (stun_find(&m, STUN_A_RESERVATION_TOKEN, &nonce))
         memcpy(s->token, nonce.p, sizeof(s->token));
+    if (stun_find(&m, STUN_A_MOBILITY_TICKET, &nonce)) {
+        require(nonce.n <= sizeof(s->ticket));
+        memcpy(s->ticket, nonce.p, nonce.n);
+        s->ticket_n = nonce.n;
+    }
     if (!stun_find(&m, STUN_A_NONCE, &nonce))
         return;
     require(nonce.n <= sizeof(s->nonce[0]));
@@ -130,7 +139,8 @@ const char *transport_name(enum transport t)
 static const char settings[] =
     "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\"}\nrelay_ports = \"22300-22309\"\n"
     "allow_peers = {\"127.0.0.0/8\"}\nmax_permissions = 4\nmax_channels = 3\n"
-    "user_allocations = 2\nunauthenticated_rate = 0\n}\n";
+    "user_allocations = 2\nunauthenticated_rate = 0\nshared_secrets = {\"r:a secret\"}\n"
+    "oauth_keys = {\"k:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n}\n";
 
 static void open_conn(struct scene *s, unsigned i)
 {
@@ -194,6 +204,7 @@ static void scene_clear(struct scene *s)
         require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
     memset(s->nonce_n, 0, sizeof(s->nonce_n));
     memset(s->token, 0, sizeof(s->token));
+    s->ticket_n = 0;
 }
 
 /* --- the steps
@@ -241,9 +252,17 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
             stun_put(w, STUN_A_EVEN_PORT, what & 1 ? BYTES("\x80") : BYTES("\0"));
         else if (what < 192)
             stun_put(w, STUN_A_RESERVATION_TOKEN, bytes_of(s->token, sizeof(s->token)));
+        else if (what < 200)
+            stun_put(w, STUN_A_MOBILITY_TICKET, what & 1 ? BYTES_NONE : bytes_of(s->ticket, s->ticket_n));
         else
             stun_put(w, types[what % (sizeof(types) / sizeof(types[0]))], wire_bytes(&s->in, what % 23));
     }
+}
+
+static void put_realm(struct scene *s, struct stun_writer *w, unsigned client)
+{
+    stun_put(w, STUN_A_REALM, BYTES("r"));
+    stun_put(w, STUN_A_NONCE, bytes_of(s->nonce[client], s->nonce_n[client]));
 }
 
 static void sign(struct scene *s, struct stun_writer *w, unsigned client, uint8_t how)
@@ -251,9 +270,31 @@ static void sign(struct scene *s, struct stun_writer *w, unsigned client, uint8_
     struct user_key key;
     user_key_derive(BYTES("r"), BYTES("u"), BYTES("p"), &key);
     stun_put(w, STUN_A_USERNAME, how & 1 ? BYTES("u") : BYTES("v"));
-    stun_put(w, STUN_A_REALM, BYTES("r"));
-    stun_put(w, STUN_A_NONCE, bytes_of(s->nonce[client], s->nonce_n[client]));
+    put_realm(s, w, client);
     stun_put_integrity(w, how & 2 ? bytes_of(key.md5, 16) : BYTES("wrong"));
+}
+
+/* By hash and SHA-256, by a shared secret, or with what says it is a token. */
+static void sign_otherwise(struct scene *s, struct stun_writer *w, unsigned client)
+{
+    static const uint8_t offered[8] = {0, 2, 0, 0, 0, 1, 0, 0};
+    uint8_t hash[USER_HASH], what = wire_u8(&s->in);
+    struct bytes vouched = BYTES("9000000000:u");
+    struct user_key key;
+    require(user_hash(BYTES("r"), BYTES("u"), hash));
+    require(user_key_derive(BYTES("r"), BYTES("u"), BYTES("p"), &key) == 0);
+    if (what & 1) {
+        require(shared_secret_key(BYTES("a secret"), BYTES("r"), vouched, &key));
+        stun_put(w, STUN_A_USERNAME, vouched);
+    } else {
+        stun_put(w, STUN_A_USERHASH, bytes_of(hash, what < 8 ? what : sizeof(hash)));
+    }
+    put_realm(s, w, client);
+    stun_put(w, STUN_A_PASSWORD_ALGORITHMS, bytes_of(offered, sizeof(offered)));
+    stun_put(w, STUN_A_PASSWORD_ALGORITHM, bytes_of(offered + (what & 4), 4));
+    if (what >= 224)
+        stun_put(w, STUN_A_ACCESS_TOKEN, wire_bytes(&s->in, what % 97));
+    stun_put_integrity256(w, what & 4 ? bytes_of(key.md5, 16) : bytes_of(key.sha256, 32));
 }
 
 static void step_request(struct scene *s, unsigned client)
@@ -267,7 +308,9 @@ static void step_request(struct scene *s, unsigned client)
     stun_begin(&w, mem, sizeof(mem), stun_type(method == STUN_SEND ? STUN_INDICATION : STUN_REQUEST, method),
                id);
     put_attributes(s, &w);
-    if (what >= 32)
+    if (what >= 208)
+        sign_otherwise(s, &w, client);
+    else if (what >= 32)
         sign(s, &w, client, what >= 64 ? 3 : what);
     if (what & 1)
         stun_put_fingerprint(&w);
