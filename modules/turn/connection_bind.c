@@ -26,12 +26,12 @@ static struct pipe *asking(const struct turn *t, uint64_t number)
     return NULL;
 }
 
-static void ready(struct pipe *p, unsigned error, int fd)
+static void ready(struct pipe *p, unsigned error, int fd, struct bytes user)
 {
     p->state = PIPE_READY;
     p->error = error;
     if (!error)
-        pipe_take(p, fd);
+        pipe_take(p, fd, user);
 }
 
 /* The connection has gone while we asked: so has the pipe, and the peer's socket goes too. */
@@ -39,7 +39,7 @@ static void nobody_there(struct turn *t, const struct question *q)
 {
     struct pipe *p = q->error ? NULL : pipe_create(t, NULL, q->id);
     if (p) {
-        pipe_take(p, q->fd);
+        pipe_take(p, q->fd, credential_name(&q->user));
         pipe_destroy(p);
     } else if (!q->error) {
         close(q->fd);
@@ -53,7 +53,7 @@ static void open_answer(struct worker *w, struct letter *l)
     struct turn *t = w->ended ? NULL : turn_of(w);
     struct pipe *p = t ? asking(t, q->number) : NULL;
     if (p) {
-        ready(p, q->error, q->fd);
+        ready(p, q->error, q->fd, credential_name(&q->user));
         conn_resume(p->conn);
     } else if (t) {
         nobody_there(t, q);
@@ -107,13 +107,15 @@ static void find_socket(struct request *rq, struct pipe *p)
     struct turn *t = rq->turn;
     int fd = -1;
     if (peer_connection_home(p->id) == t->w->id) {
-        unsigned error = peer_connection_claim(t, p->id, &rq->credential, t->w->id, &fd);
-        ready(p, error, fd);
+        struct credential user = rq->credential;
+        unsigned error = peer_connection_claim(t, p->id, &user, t->w->id, &fd);
+        ready(p, error, fd, credential_name(&user));
+        credential_wipe(&user);
         return;
     }
     unsigned error = ask(rq, p);
     if (error)
-        ready(p, error, -1);
+        ready(p, error, -1, BYTES_NONE);
 }
 
 static void answer(struct request *rq, struct pipe *p)

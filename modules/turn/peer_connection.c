@@ -125,8 +125,7 @@ struct peer_connection *peer_connection_of_peer(struct allocation *a, const stru
     return NULL;
 }
 
-unsigned peer_connection_claim(struct turn *t, uint32_t id, const struct credential *user, uint16_t worker,
-                               int *fd)
+unsigned peer_connection_claim(struct turn *t, uint32_t id, struct credential *user, uint16_t worker, int *fd)
 {
     struct peer_connection *p = find(t, id);
     if (!p || p->state != PEER_PENDING)
@@ -137,6 +136,7 @@ unsigned peer_connection_claim(struct turn *t, uint32_t id, const struct credent
     timer_stop(&t->w->timers, &p->timer);
     p->state = PEER_BOUND;
     p->worker = worker;
+    credential_set_name(user, allocation_name(p->allocation));
     *fd = p->fd;
     p->fd = -1;
     return 0;

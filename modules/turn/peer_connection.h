@@ -52,9 +52,9 @@ struct peer_connection *peer_connection_of_peer(struct allocation *a, const stru
 
 /* Which worker's is it? */
 uint16_t peer_connection_home(uint32_t id);
-/* On its worker: the socket becomes the caller's, which is `worker`. 0, or the error that ConnectionBind is
- * answered with. */
-unsigned peer_connection_claim(struct turn *t, uint32_t id, const struct credential *user, uint16_t worker,
+/* On its worker: the socket becomes the caller's, which is `worker`; the user's name becomes that of the
+ * allocation, which is charged. 0, or the error that ConnectionBind is answered with. */
+unsigned peer_connection_claim(struct turn *t, uint32_t id, struct credential *user, uint16_t worker,
                                int *fd);
 /* On its worker: the pipe has ended. Unknown ids are fine. */
 void peer_connection_gone(struct turn *t, uint32_t id, const struct pipe_count *count);

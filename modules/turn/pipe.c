@@ -1,9 +1,11 @@
 #include "modules/turn/pipe.h"
+#include "modules/turn/quota.h"
 #include "modules/turn/tcp_room.h"
 #include "modules/turn/turn.h"
 #include "mux/conn.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +13,8 @@
 #define READ_MAX 65536u
 
 #define READ_MIN 4096u
+/* Drawn at a time, of bandwidth. */
+#define DRAW_MIN 1500u
 /* For what the door does not tell of: that the out-batch is empty, or that it has room again where its marks
  * leave less than one read between them. */
 #define LOOK_AGAIN_MS 50u
@@ -19,11 +23,15 @@
 /* And how long it may take to close when it has got it. */
 #define LINGER_MS 3000u
 
+enum way { TO_PEER, TO_CLIENT };
+
 static void watch(struct pipe *p)
 {
     struct ev_loop *loop = p->turn->w->loop;
-    bool reads = !p->peer_ended && (p->state == PIPE_CLOSING || !p->held);
-    int events = (reads ? EV_READ : 0) | (buf_len(&p->left) ? EV_WRITE : 0);
+    bool closing = p->state == PIPE_CLOSING;
+    bool reads = !p->peer_ended && (closing || !(p->held || p->owes[TO_CLIENT]));
+    bool writes = buf_len(&p->left) && (closing || !p->owes[TO_PEER]);
+    int events = (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0);
     if (events == p->events || !loop)
         return;
     ev_io_stop(loop, &p->io);
@@ -38,6 +46,35 @@ static void look_again(struct pipe *p)
 {
     struct worker *w = p->turn->w;
     timer_set(&w->timers, &p->timer, w->now + LOOK_AGAIN_MS);
+}
+
+/* --- bandwidth
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void draw(struct pipe *p, enum way way)
+{
+    struct turn *t = p->turn;
+    struct bandwidth_limits limits = {(uint64_t)t->config->user_bandwidth,
+                                      (uint64_t)t->config->total_bandwidth};
+    const struct draw d = {way, DRAW_MIN, t->w->now};
+    uint64_t got = 1;
+    if (!limits.user && !limits.total)
+        p->paid[way] = 0;
+    while (p->paid[way] < 0 && got) {
+        got = quota_draw(t->quota, bytes_of(p->user, p->user_n), &limits, &d);
+        p->paid[way] += (int64_t)got;
+    }
+    p->owes[way] = p->paid[way] < 0;
+}
+
+static void pay(struct pipe *p, enum way way, size_t n)
+{
+    p->paid[way] -= (int64_t)n;
+    if (p->paid[way] >= 0)
+        return;
+    draw(p, way);
+    if (p->owes[way])
+        look_again(p);
 }
 
 /* --- from the peer to the client
@@ -68,8 +105,8 @@ static void carry(struct pipe *p, size_t n)
     conn_commit(p->conn, n);
     p->count.to_client += n;
     turn_count_by(p->turn, TS_BYTES_TO_CLIENT, n);
-    /* The mark is the door's; a whole read over it is what the pipe can do without knowing it. */
     p->held = conn_is_high(p->conn);
+    pay(p, TO_CLIENT, n);
 }
 
 static void read_peer(struct pipe *p)
@@ -108,19 +145,24 @@ static size_t send_peer(struct pipe *p, struct bytes b)
         return 0;
     p->count.to_peer += (uint64_t)n;
     turn_count_by(p->turn, TS_BYTES_TO_PEER, (uint64_t)n);
+    if (p->conn)
+        pay(p, TO_PEER, (size_t)n);
     return (size_t)n;
 }
 
 static size_t data(struct conn *c, struct bytes in)
 {
     struct pipe *p = c->state;
-    size_t sent = buf_len(&p->left) ? 0 : send_peer(p, in);
+    size_t sent = buf_len(&p->left) || p->owes[TO_PEER] ? 0 : send_peer(p, in);
     if (p->peer_ended && sent < in.n) {
         conn_close(c, CLOSE_MODULE);
         return in.n;
     }
-    if (sent == in.n)
+    if (sent == in.n) {
+        if (p->owes[TO_PEER])
+            conn_pause(c);
         return in.n;
+    }
     /* Ours to keep: what stays with the door would be gone with a connection that closes now. */
     if (!buf_append(&p->left, bytes_skip(in, sent))) {
         conn_close(c, CLOSE_MEMORY);
@@ -147,10 +189,10 @@ static void write_peer(struct pipe *p)
         return;
     buf_fini(&p->left);
     buf_init(&p->left);
-    if (p->conn)
-        conn_resume(p->conn);
-    else
+    if (!p->conn)
         linger(p);
+    else if (!p->owes[TO_PEER])
+        conn_resume(p->conn);
 }
 
 /* --- both
@@ -188,9 +230,21 @@ static void on_ready(struct ev_loop *loop, ev_io *io, int revents)
         write_peer(p);
     if (p->peer_ended)
         conn_close(p->conn, CLOSE_MODULE);
-    else if (revents & EV_READ && !p->held)
+    else if (revents & EV_READ && !p->held && !p->owes[TO_CLIENT])
         read_peer(p);
     watch(p);
+}
+
+static void pay_debts(struct pipe *p)
+{
+    bool owed = p->owes[TO_PEER];
+    for (enum way way = TO_PEER; way <= TO_CLIENT; way++)
+        if (p->owes[way])
+            draw(p, way);
+    if (owed && !p->owes[TO_PEER] && !buf_len(&p->left))
+        conn_resume(p->conn);
+    if (p->owes[TO_PEER] || p->owes[TO_CLIENT])
+        look_again(p);
 }
 
 static void on_timer(struct worker *w, struct timer *timer)
@@ -204,7 +258,8 @@ static void on_timer(struct worker *w, struct timer *timer)
         peer_ended(p);
         return;
     }
-    p->held = false;
+    p->held = conn_is_high(p->conn);
+    pay_debts(p);
     watch(p);
 }
 
@@ -265,8 +320,10 @@ struct pipe *pipe_create(struct turn *t, struct conn *c, uint32_t id)
     return p;
 }
 
-void pipe_take(struct pipe *p, int fd)
+void pipe_take(struct pipe *p, int fd, struct bytes user)
 {
+    p->user_n = user.n < sizeof(p->user) ? user.n : sizeof(p->user);
+    memcpy(p->user, user.p, p->user_n);
     p->fd = fd;
     map_insert(&p->turn->tcp->pipes, &p->by_id, p->id);
 }

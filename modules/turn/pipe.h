@@ -9,11 +9,15 @@
  * brought; then the connection is paused until it is gone. So a pipe holds a few hundred KB at most, and
  * nothing while it is idle.
  *
+ * Bandwidth (turn.user_bandwidth, turn.total_bandwidth) is paid behind: what a read brought is carried, and
+ * if it cannot be paid at once, that way stands still until it is.
+ *
  * Its end, from whichever side (RFC 6062 5.5): what one side has sent before it closed is still delivered to
  * the other, within limits of time. */
 #pragma once
 #include "appliance/base/addr.h"
 #include "appliance/base/buf.h"
+#include "appliance/core/directory.h"
 #include "appliance/core/timer.h"
 #include "modules/turn/peer_connection.h"
 #include "mux/module.h"
@@ -46,6 +50,10 @@ struct pipe {
     bool peer_ended;
     struct timer timer;
     struct pipe_count count;
+    int64_t paid[2]; /* bytes to the peer, to the client that are drawn and not carried; below 0: a debt */
+    bool owes[2];    /* then nothing is carried that way */
+    size_t user_n;   /* who pays */
+    uint8_t user[DIRECTORY_NAME_MAX];
 };
 
 extern const struct module pipe_module;
@@ -53,7 +61,7 @@ extern const struct module pipe_module;
 /* In binding, state ASKING. NULL: out of memory. */
 struct pipe *pipe_create(struct turn *t, struct conn *c, uint32_t id);
 /* It has its socket: can be found by id from now on. */
-void pipe_take(struct pipe *p, int fd);
+void pipe_take(struct pipe *p, int fd, struct bytes user);
 /* With its socket; tells the allocation's worker. NULL is fine. */
 void pipe_destroy(struct pipe *p);
 /* The one of that connection that is not open yet. */
