@@ -150,14 +150,52 @@ static void refreshes_are_written_seldom(void **state)
     assert_in_range(store_numbers(b->gw.store).writes - before, 3 * 4, 3 * 6);
 }
 
+static const struct store_stmt mobile_allocations = {
+    STORE_SOFT,
+    "SELECT relayed, relayed_too, client, transport, worker, mobile, ticket, expires FROM allocation"};
+
+/* What a ticket refers to is there for who comes back after a restart: where it was, and its serial. */
+static void rows_follow_a_mobile_client(void **state)
+{
+    struct bench *b = *state;
+    struct ask a;
+    struct reply r;
+    struct bytes v;
+    uint8_t ticket[64];
+    bench_challenge(b);
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
+    assert_int_equal(bench_ask(b, &a, &r), 0);
+    assert_true(stun_find(&r.m, STUN_A_MOBILITY_TICKET, &v) && v.n <= sizeof(ticket));
+    memcpy(ticket, v.p, v.n);
+    struct row row = ask_store(b, &mobile_allocations);
+    assert_int_equal(row.count, 1);
+    assert_string_equal(row.text[1], "");
+    assert_int_equal(row.number[0], 0);
+    assert_int_equal(row.number[1], 1);
+    assert_int_equal(row.number[2], 0);
+    turn_module.closed(&b->conn);
+    row = ask_store(b, &mobile_allocations);
+    assert_int_equal(row.number[3], b->w->wall + 120); /* mobility_hold */
+    b->stream = false;
+    bench_challenge(b);
+    ask_begin(b, &a, STUN_REFRESH);
+    stun_put(&a.w, STUN_A_MOBILITY_TICKET, bytes_of(ticket, v.n));
+    assert_int_equal(bench_ask(b, &a, &r), 0);
+    row = ask_store(b, &mobile_allocations);
+    assert_int_equal(row.count, 1);
+    assert_string_equal(row.text[3], "UDP");
+    assert_int_equal(row.number[2], 1);
+    assert_int_equal(row.number[3], b->w->wall + 600);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(rows_of_an_allocation),
-        T(rows_go_when_it_ends),
-        T(rows_go_when_they_expire),
-        T(refreshes_are_written_seldom),
+        T(rows_of_an_allocation),        T(rows_go_when_it_ends),        T(rows_go_when_they_expire),
+        T(refreshes_are_written_seldom), T(rows_follow_a_mobile_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
