@@ -507,6 +507,28 @@ static void a_move_between_transports(void **state)
     buf_clear(&b->sent);
 }
 
+/* RFC 6062 5.1: such an allocation is not for a client over UDP, so it cannot move there. */
+static void a_tcp_allocation_moves_to_streams_only(void **state)
+{
+    struct bench *b = *state;
+    struct held_ticket t;
+    struct ask a;
+    struct reply r;
+    bench_challenge(b);
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 6);
+    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
+    assert_int_equal(bench_ask(b, &a, &r), 0);
+    keep_ticket(&r, &t);
+    b->stream = false;
+    bench_challenge(b);
+    assert_int_equal(resume(b, &t), 400);
+    b->stream = true;
+    go_to(b, &second);
+    assert_int_equal(resume(b, &t), 0);
+    assert_non_null(bench_allocation(b));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -535,6 +557,7 @@ int main(void)
         T(too_many_moves_are_486),
         T(a_move_over_udp),
         T(a_move_between_transports),
+        T(a_tcp_allocation_moves_to_streams_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
