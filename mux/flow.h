@@ -31,6 +31,10 @@ struct udp_port {
 /* 0, -EAGAIN (kernel buffer full: dropped) or -errno. */
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b);
 struct udp_port *udp_port_get(struct worker *w, uint16_t index); /* NULL when there is none */
+/* The port of the ith TCP or TLS listener, for who must not connect to it from within; 0 when there are no
+ * more.
+ */
+uint16_t tcp_port_get(struct worker *w, unsigned i);
 /* The first UDP listener of that module on this worker whose family is that of `like` (NULL: any). */
 struct udp_port *udp_port_of(struct worker *w, const struct module *m, const struct addr *like);
 

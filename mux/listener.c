@@ -230,6 +230,12 @@ int listeners_open(struct door *d)
     return 0;
 }
 
+uint16_t tcp_port_get(struct worker *w, unsigned i)
+{
+    const struct door *d = door_of(w);
+    return d && i < d->n_listeners ? d->listeners[i].local.port : 0;
+}
+
 void listeners_close(struct door *d)
 {
     timer_stop(&d->w->timers, &d->accept_again);

@@ -86,14 +86,33 @@ static int read_own(struct cidr_set *own)
     return rc;
 }
 
-static void read_listeners(struct turn *t)
+static bool is_listener(const struct turn *t, uint16_t port)
+{
+    for (unsigned i = 0; i < t->policy.n_listeners; i++)
+        if (t->policy.listeners[i] == port)
+            return true;
+    return false;
+}
+
+static void add_listener(struct turn *t, uint16_t port)
 {
     struct peer_policy *p = &t->policy;
-    p->n_listeners = 0;
-    for (uint16_t i = 0; i < UDP_INDEX_MAX && p->n_listeners < POLICY_LISTENERS_MAX; i++) {
+    if (p->n_listeners < POLICY_LISTENERS_MAX && !is_listener(t, port))
+        p->listeners[p->n_listeners++] = port;
+}
+
+/* Of both kinds, for both kinds of relays (RFC 6062 4.2): a connection from ourselves would pass for one of
+ * the core or of a trusted proxy. */
+static void read_listeners(struct turn *t)
+{
+    uint16_t port;
+    t->policy.n_listeners = 0;
+    for (unsigned i = 0; (port = tcp_port_get(t->w, i)) != 0; i++)
+        add_listener(t, port);
+    for (uint16_t i = 0; i < UDP_INDEX_MAX; i++) {
         const struct udp_port *u = udp_port_get(t->w, i);
         if (u)
-            p->listeners[p->n_listeners++] = u->local.port;
+            add_listener(t, u->local.port);
     }
 }
 
@@ -120,14 +139,6 @@ static void refresh(struct turn *t)
 void peer_policy_fini(struct turn *t)
 {
     cidr_set_fini(&t->policy.own);
-}
-
-static bool is_listener(const struct turn *t, uint16_t port)
-{
-    for (unsigned i = 0; i < t->policy.n_listeners; i++)
-        if (t->policy.listeners[i] == port)
-            return true;
-    return false;
 }
 
 static bool is_relay_port(const struct turn *t, uint16_t port)

@@ -6,7 +6,7 @@
  * decides:
  *
  *   1. port 0, where the port counts: denied
- *   2. an address of ours with the port of one of our UDP listeners: denied, always
+ *   2. an address of ours with the port of one of our listeners, UDP or TCP: denied, always
  *   3. turn.deny_peers: denied
  *   4. a relay address of ours (as bound or as advertised) and a port of turn.relay_ports: allowed, for that
  * is two of our clients talking; this goes before rule 5 and 6, so it holds for a relay on a private address
@@ -32,12 +32,12 @@ enum peer_verdict {
     PEER_SPECIAL,
 };
 
-#define POLICY_LISTENERS_MAX 64u
+#define POLICY_LISTENERS_MAX 256u /* as many as the door has sockets */
 
 /* Read at the first question and again when a minute old: interfaces come and go. */
 struct peer_policy {
     struct cidr_set own;                      /* addresses of our interfaces */
-    uint16_t listeners[POLICY_LISTENERS_MAX]; /* ports of our UDP listeners */
+    uint16_t listeners[POLICY_LISTENERS_MAX]; /* their ports, each once */
     unsigned n_listeners;
     uint64_t read_at;
     bool read; /* once at least; before that every peer is refused */

@@ -128,6 +128,11 @@ struct udp_port *udp_port_get(struct worker *w, uint16_t index)
     return NULL;
 }
 
+uint16_t tcp_port_get(struct worker *w, unsigned i)
+{
+    return 0;
+}
+
 const char *transport_name(enum transport t)
 {
     return "UDP";

@@ -190,6 +190,8 @@ static void order_of_the_rules(void **state)
     assert_int_equal(ask_policy(b, "[fd00::1]:5"), PEER_ALLOWED);
     assert_int_equal(ask_policy(b, "127.0.0.1:53"), PEER_ALLOWED);
     assert_int_equal(ask_policy(b, "127.0.0.1:22150"), PEER_LISTENER);
+    assert_int_equal(ask_policy(b, "127.0.0.1:22160"), PEER_LISTENER);
+    assert_int_equal(ask_policy(b, "[::ffff:127.0.0.1]:22160"), PEER_LISTENER);
     bench_reload(b, PLAIN "deny_peers = {\"198.51.100.7/32\"}\n");
     assert_int_equal(ask_policy(b, "198.51.100.7:22120"), PEER_REFUSED);
 }

@@ -145,6 +145,11 @@ struct udp_port *udp_port_get(struct worker *w, uint16_t index)
     return index == 7 ? &the_bench->listener : NULL;
 }
 
+uint16_t tcp_port_get(struct worker *w, unsigned i)
+{
+    return i < 2 ? 22160 : 0;
+}
+
 const char *transport_name(enum transport t)
 {
     return t == TRANSPORT_UDP ? "UDP" : t == TRANSPORT_TCP ? "TCP" : "TLS";
