@@ -109,7 +109,9 @@ def test(case):
     memory = gateway.rss_kib()
     worst = max(deaf(gateway, phone) for _ in range(3))
     case.say(f"a peer that does not read: closed; memory at most {worst:+d} KiB, {gateway.rss_kib() - memory:+d} after")
-    check(max(worst, gateway.rss_kib() - memory) < 6144, "answers that nobody reads pile up")
+    # What may stand unsent is 256 KiB a peer, sealed and not; the sanitizer holds back up to 8 MiB of what was freed.
+    # Without a bound it would be all that a peer can ask for in 20 s, some hundred MiB.
+    check(max(worst, gateway.rss_kib() - memory) < 12 * 1024, "answers that nobody reads pile up")
     check(gateway.closes("backlog") >= before + 6, "the deaf peers' closes were not counted")
     phone.ping()
     gateway.stop()
