@@ -82,6 +82,21 @@ def errors(case, gateway):
     case.say("400, 401, 403, 437, 441, 442")
 
 
+def own_listeners(case, gateway, tcp, udp):
+    """The network of the gateway is allowed here, its listeners never are: a client would come to them as us."""
+    c = TurnClient(gateway.connect_tls())
+    c.allocate(transport=b"\x06\0\0\0")
+    for port in (gateway.port, tcp, udp):
+        refused(403, lambda p=port: c.connect(("127.0.0.1", p)), f"Connect to our own port {port}")
+    c.close()
+    c = TurnClient(gateway.connect_tls())
+    c.allocate()
+    for port in (gateway.port, tcp, udp):
+        refused(403, lambda p=port: c.channel(0x4000, ("127.0.0.1", p)), f"a channel to our own port {port}")
+    c.close()
+    case.say("403 for our own listeners")
+
+
 def relay_to_relay(case, gateway):
     """Two relays of the gateway may talk to each other: that is every call between two phones behind it."""
     a, b = TurnClient(gateway.connect_tls(), "alice"), TurnClient(gateway.connect_tls(), "bob")
@@ -127,6 +142,7 @@ def test(case):
             relay(make(sha256=sha256), peer, other)
         case.say(f"relayed over {name}, MD5 and SHA-256")
     errors(case, gateway)
+    own_listeners(case, gateway, tcp, udp)
     relay_to_relay(case, gateway)
     ends_with_connection(case, gateway)
     gateway.check_alive()
