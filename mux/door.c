@@ -45,12 +45,19 @@ static void settle_round(struct door *d)
 
 /* Settling one may make others dirty (a `drained` that sends on): a few rounds now, the rest after a look at
  * the sockets, without sleeping in between. */
+static void settle(struct door *d)
+{
+    for (int i = 0; i < TURN_ROUNDS && !list_empty(&d->dirty); i++)
+        settle_round(d);
+}
+
+/* What the turn brought for those that stand leaves before the handshakes begin, not behind them. */
 static void at_end(struct worker *w, struct turn_hook *h)
 {
     struct door *d = container_of(h, struct door, hook);
+    settle(d);
     handshakes_serve(d);
-    for (int i = 0; i < TURN_ROUNDS && !list_empty(&d->dirty); i++)
-        settle_round(d);
+    settle(d);
     if (list_empty(&d->dirty) && list_empty(&d->shaking))
         ev_idle_stop(w->loop, &d->again);
     else
