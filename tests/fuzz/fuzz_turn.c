@@ -31,7 +31,7 @@ struct scene {
     uint8_t nonce[CLIENTS][160];
     size_t nonce_n[CLIENTS];
     uint8_t token[RESERVATION_TOKEN]; /* the last that anybody got */
-    uint8_t ticket[TICKET_MAX];       /* likewise */
+    uint8_t ticket[TICKET_SIZE];      /* likewise */
     size_t ticket_n;
     unsigned now_client;
     bool full;
@@ -250,13 +250,15 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
         else if (what < 128)
             stun_put_channel(w, (uint16_t)(0x4000 + what % 5));
         else if (what < 160)
-            stun_put_byte(w, STUN_A_REQUESTED_TRANSPORT, 17);
+            stun_put_byte(w, STUN_A_REQUESTED_TRANSPORT, what % 4 ? 17 : 6);
         else if (what < 184)
             stun_put_u32(w, STUN_A_LIFETIME, wire_u16(&s->in));
         else if (what < 188)
             stun_put(w, STUN_A_EVEN_PORT, what & 1 ? BYTES("\x80") : BYTES("\0"));
         else if (what < 192)
             stun_put(w, STUN_A_RESERVATION_TOKEN, bytes_of(s->token, sizeof(s->token)));
+        else if (what < 194)
+            stun_put_u32(w, STUN_A_CONNECTION_ID, what & 1 ? 0 : wire_u32(&s->in));
         else if (what < 200)
             stun_put(w, STUN_A_MOBILITY_TICKET, what & 1 ? BYTES_NONE : bytes_of(s->ticket, s->ticket_n));
         else
@@ -305,10 +307,11 @@ static void sign_otherwise(struct scene *s, struct stun_writer *w, unsigned clie
 static void step_request(struct scene *s, unsigned client)
 {
     static const uint16_t methods[] = {STUN_BINDING, STUN_ALLOCATE,          STUN_REFRESH,
-                                       STUN_SEND,    STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+                                       STUN_SEND,    STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND,
+                                       STUN_CONNECT, STUN_CONNECTION_BIND};
     uint8_t mem[2048], id[STUN_ID] = {0}, what = wire_u8(&s->in);
     struct stun_writer w;
-    uint16_t method = methods[what % 6];
+    uint16_t method = methods[what % 8];
     id[0] = wire_u8(&s->in) % 4;
     stun_begin(&w, mem, sizeof(mem), stun_type(method == STUN_SEND ? STUN_INDICATION : STUN_REQUEST, method),
                id);
