@@ -94,7 +94,7 @@ struct entry {
     bool paused, resumed;
     bool blocked;     /* the socket takes no more for now */
     bool eof, broken; /* the peer's side is over; nothing can be sent any more */
-    bool tls_failed, notified;
+    bool shaken, tls_failed, notified;
     bool hurried;     /* the first bytes have begun to come */
     bool half_record; /* OpenSSL keeps the first part of a record */
     bool wants_drained;

@@ -104,7 +104,7 @@ int conn_tls_begin(struct entry *e)
 
 bool conn_tls_ready(const struct entry *e)
 {
-    return e->ssl && !e->tls_failed && SSL_is_init_finished(e->ssl);
+    return e->shaken && !e->tls_failed;
 }
 
 /* What OpenSSL had to say to the peer (an alert) is in `wire` and still leaves. */
@@ -132,6 +132,7 @@ static bool shake(struct entry *e)
     ERR_clear_error();
     int rc = SSL_do_handshake(e->ssl);
     if (rc == 1) {
+        e->shaken = true;
         count_handshake(e);
         entry_ready(e);
         return e->stage < STAGE_CLOSING;
@@ -141,6 +142,12 @@ static bool shake(struct entry *e)
     door_count(e->door, DOOR_TLS_FAILED);
     fail(e, CLOSE_HANDSHAKE);
     return false;
+}
+
+/* When all of the feed was eaten and OpenSSL holds nothing, asking once more would only be told so, dearly. */
+static bool is_dry(const struct entry *e)
+{
+    return e->door->feed.n == 0 && !SSL_has_pending(e->ssl);
 }
 
 /* One recv's worth: never more than PLAIN_MAX, since a record is longer than what is in it. */
@@ -154,7 +161,7 @@ static size_t decrypt(struct entry *e, int *error)
         forget_errors();
         int rc = SSL_read_ex(e->ssl, to + n, PLAIN_MAX - n, &got);
         n += got;
-        *error = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(e->ssl, rc);
+        *error = rc != 1 ? SSL_get_error(e->ssl, rc) : is_dry(e) ? SSL_ERROR_WANT_READ : SSL_ERROR_NONE;
     }
     return n;
 }
@@ -175,7 +182,7 @@ void conn_tls_take(struct entry *e, struct bytes raw)
     int error = SSL_ERROR_WANT_READ;
     size_t n = 0;
     d->feed = raw;
-    if (SSL_is_init_finished(e->ssl) || shake(e))
+    if (e->shaken || shake(e))
         n = decrypt(e, &error);
     d->feed = BYTES_NONE;
     if (e->stage == STAGE_HANDSHAKE || e->stage >= STAGE_CLOSING)
