@@ -1,6 +1,6 @@
 /* Which peers are denied, in every spelling of their address, and in what order the rules go (peer_policy.h).
  */
-#include "turn_fixture.h"
+#include "turn_peers.h"
 #include <sys/resource.h>
 
 /* A relay address that is nobody's here, and no exceptions: the state of a fresh gateway. */
@@ -31,40 +31,12 @@ static enum peer_verdict ask_policy_ip(struct bench *b, const char *text)
     return peer_check_ip(b->t, &a);
 }
 
-static const char *const special_v4[] = {
-    "0.0.0.0",         "0.1.2.3",         "10.0.0.0",        "10.255.255.255", "100.64.0.0",
-    "100.127.255.255", "127.0.0.2",       "127.255.255.255", "169.254.0.1",    "169.254.169.254",
-    "172.16.0.0",      "172.31.255.255",  "192.0.0.8",       "192.0.2.1",      "192.88.99.1",
-    "192.168.0.0",     "192.168.255.255", "198.18.0.0",      "198.19.255.255", "198.51.100.1",
-    "203.0.113.255",   "224.0.0.1",       "239.255.255.255", "240.0.0.1",      "255.255.255.255",
-};
-
 /* The neighbours of each of these networks. */
 static const char *const plain_v4[] = {
     "1.0.0.0",     "9.255.255.255", "11.0.0.0",    "100.63.255.255", "100.128.0.0",     "126.255.255.255",
     "128.0.0.0",   "169.253.0.1",   "169.255.0.0", "172.15.255.255", "172.32.0.0",      "192.0.1.0",
     "192.0.3.0",   "192.88.98.1",   "192.167.0.1", "192.169.0.0",    "198.17.255.255",  "198.20.0.0",
     "198.51.99.1", "198.51.101.0",  "203.0.112.1", "203.0.114.0",    "223.255.255.255",
-};
-
-static const char *const special_v6[] = {
-    "::",
-    "::1",
-    "100::1",
-    "2001:2::1",
-    "2001:db8::1",
-    "2001:10::1",
-    "2001:20::1",
-    "3fff::1",
-    "5f00::1",
-    "fc00::1",
-    "fd12::1",
-    "fe80::1",
-    "febf::1",
-    "fec0::1",
-    "ff02::1",
-    "ff0e::1",
-    "64:ff9b:1::808:808",
 };
 
 static const char *const plain_v6[] = {"2001:4860:4860::8888", "2a00::1", "2001:db9::1", "fbff::1",
@@ -98,31 +70,12 @@ static void everything_else_is_allowed(void **state)
     }
 }
 
-/* The IPv6 spellings of an IPv4 address: mapped, compatible, 6to4, NAT64, Teredo, ISATAP. */
-static void spell(const uint8_t *ip, unsigned how, struct addr *out)
-{
-    static const uint8_t heads[][12] = {
-        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF},
-        {0},
-        {0x20, 0x02},
-        {0, 0x64, 0xFF, 0x9B},
-        {0x20, 0x01, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0},
-        {0x2A, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x5E, 0xFE},
-    };
-    *out = (struct addr){.family = ADDR_V6, .port = 5000};
-    memcpy(out->ip, heads[how], 12);
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned at = how == 2 ? 2 + i : 12 + i;
-        out->ip[at] = how == 4 ? (uint8_t)~ip[i] : ip[i];
-    }
-}
-
 static void every_encoding_is_denied(void **state)
 {
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof(special_v4) / sizeof(special_v4[0]); i++) {
         struct addr v4 = addr_text(special_v4[i]);
-        for (unsigned how = 0; how < 6; how++) {
+        for (unsigned how = 0; how < SPELLINGS; how++) {
             struct addr a;
             spell(v4.ip, how, &a);
             if (peer_check(b->t, &a) == PEER_ALLOWED || peer_check_ip(b->t, &a) == PEER_ALLOWED)
