@@ -49,7 +49,7 @@ def pinned(core):
     def prepare():
         descriptors()
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, -15)
+            os.setpriority(os.PRIO_PROCESS, 0, -19)
         os.sched_setaffinity(0, {core})
     return prepare
 
