@@ -136,6 +136,13 @@ static void refresh(struct turn *t)
     p->read_at = t->w->now;
 }
 
+bool peer_policy_is_listener(struct turn *t, uint16_t port)
+{
+    if (t->policy.n_listeners == 0)
+        read_listeners(t);
+    return is_listener(t, port);
+}
+
 void peer_policy_fini(struct turn *t)
 {
     cidr_set_fini(&t->policy.own);

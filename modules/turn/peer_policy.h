@@ -44,6 +44,9 @@ struct peer_policy {
 };
 
 void peer_policy_fini(struct turn *t);
+/* One of our own listeners has this port, whatever the protocol: no peer is reached there, so no relay may
+ * have it either. */
+bool peer_policy_is_listener(struct turn *t, uint16_t port);
 
 enum peer_verdict peer_check(struct turn *t, const struct addr *peer); /* ChannelBind, Send, Connect */
 enum peer_verdict peer_check_ip(struct turn *t,

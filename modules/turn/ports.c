@@ -110,8 +110,9 @@ static unsigned index_of(const struct relay_address *ra, unsigned port)
     return 2 * ((port / 2 - ra->first_pair) / ra->workers) + port % 2;
 }
 
-static int share_ports(const struct turn *t, struct relay_address *ra)
+static int share_ports(struct turn *t, struct relay_address *ra)
 {
+    ra->turn = t;
     unsigned workers = t->w->gw->n_workers ? t->w->gw->n_workers : 1;
     unsigned first = t->relay_ports.first / 2u, last = t->relay_ports.last / 2u;
     unsigned ahead = (t->w->id % workers + workers - first % workers) % workers;
@@ -203,6 +204,13 @@ static unsigned common_divisor(unsigned a, unsigned b)
     return a;
 }
 
+/* A relay on the port of a listener of ours could be bound where the protocol is the other one, but no client
+ * of ours would be let through to it. */
+static bool is_free(const struct relay_address *ra, unsigned i)
+{
+    return !is_taken(ra, i) && !peer_policy_is_listener(ra->turn, (uint16_t)port_of(ra, i));
+}
+
 /* From a random port in random steps that meet every port once: cannot be guessed, does not walk through a
  * stranger's neighbourhood, and is sure to end. */
 static int open_any(struct relay_address *ra, int type, bool even, uint16_t *port)
@@ -214,7 +222,7 @@ static int open_any(struct relay_address *ra, int type, bool even, uint16_t *por
         step++;
     for (unsigned tried = 0; tried < ra->count && foreign < FOREIGN_MAX;
          tried++, at = (at + step) % ra->count) {
-        if (is_taken(ra, at) || (even && at % 2))
+        if (!is_free(ra, at) || (even && at % 2))
             continue;
         *port = (uint16_t)port_of(ra, at);
         int fd = open_bound(ra, type, *port);
@@ -245,8 +253,8 @@ int ports_open_pair(struct relay_address *ra, uint16_t *port, int *next)
         int fd = ports_open(ra, true, port);
         if (fd < 0)
             return fd;
-        *next = is_taken(ra, index_of(ra, *port + 1u)) ? -EADDRINUSE
-                                                       : open_bound(ra, SOCK_DGRAM, (uint16_t)(*port + 1u));
+        *next = is_free(ra, index_of(ra, *port + 1u)) ? open_bound(ra, SOCK_DGRAM, (uint16_t)(*port + 1u))
+                                                      : -EADDRINUSE;
         if (*next >= 0)
             return fd;
         ports_close(ra, fd, *port);

@@ -14,6 +14,7 @@ struct worker;
 struct wire_addr;
 
 struct relay_address {
+    struct turn *turn;      /* whose it is */
     struct addr bind;       /* where the sockets are; port 0 */
     struct addr advertised; /* what clients and peers are told: the same, or the address that NAT gives us */
     bool translated;        /* the two differ */

@@ -27,7 +27,7 @@ def expect_all(case, what, n, *how):
 
 def test(case):
     need("turnutils_uclient", "turnutils_peer")
-    udp, v4, v6 = free_ports(3)
+    udp, v4, _, v6, _ = free_ports(5)  # uclient takes the port after its peer's too, which must be none of ours
     gateway = Gateway(case, {"turn": {"allow_peers": ["127.0.0.1/32", "::1/128"],
                                       "relay_addresses": ["127.0.0.1", "::1"]}})
     gateway.settings["door"]["listen"] += [f"turn+udp://127.0.0.1:{udp}"]

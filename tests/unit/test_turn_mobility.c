@@ -57,6 +57,7 @@ static void keep_ticket(const struct reply *r, struct held_ticket *out)
     assert_true(v.n > 0 && v.n <= sizeof(out->mem));
     memcpy(out->mem, v.p, v.n);
     out->n = v.n;
+    assert_null(memchr(out->mem, 0, out->n)); /* clients keep it as a C string */
 }
 
 static unsigned allocate_mobile(struct bench *b, struct held_ticket *out)

@@ -165,7 +165,7 @@ static void workers_have_disjoint_ports(void **state)
         b->w->id = 0;
         bench_destroy(b);
     }
-    assert_int_equal(total, 100);
+    assert_int_equal(total, 98); /* all but those of our listeners, 22150 and 22160 */
 }
 
 /* A range smaller than the workers leaves some of them without ports: 508, no crash. */

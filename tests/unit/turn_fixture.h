@@ -212,12 +212,12 @@ static inline struct bench *bench_create(const char *settings)
     bench_user(b, USER, PASSWORD, true);
     bench_user(b, "bob", "other", true);
     bench_user(b, "gone", PASSWORD, false);
+    b->listener = (struct udp_port){.w = b->w, .index = 7, .local = addr_text("0.0.0.0:22150")};
     assert_int_equal(turn_module.start(b->w), 0);
     b->t = turn_of(b->w);
     b->from = addr_text("192.0.2.77:40000");
     b->conn = (struct conn){.w = b->w, .module = &turn_module, .transport = TRANSPORT_TLS, .peer = b->from};
     b->udp = (struct udp_port){.w = b->w, .module = &turn_module, .index = 3};
-    b->listener = (struct udp_port){.w = b->w, .index = 7, .local = addr_text("0.0.0.0:22150")};
     b->name = USER;
     b->password = PASSWORD;
     b->at = &b->conn;
