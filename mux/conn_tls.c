@@ -74,8 +74,8 @@ static void on_message(int writing, int version, int type, const void *message, 
         e->door->feed = BYTES_NONE;
 }
 
-/* SSL_get_error reads the thread's queue of errors, so it must be empty before each call that may fail; wiping
- * an empty one is what costs. */
+/* SSL_get_error reads the thread's queue of errors, so it must be empty before each call that may fail;
+ * wiping an empty one is what costs. */
 static void forget_errors(void)
 {
     if (ERR_peek_error())
@@ -144,7 +144,8 @@ static bool shake(struct entry *e)
     return false;
 }
 
-/* When all of the feed was eaten and OpenSSL holds nothing, asking once more would only be told so, dearly. */
+/* When all of the feed was eaten and OpenSSL holds nothing, asking once more would only be told so, dearly.
+ */
 static bool is_dry(const struct entry *e)
 {
     return e->door->feed.n == 0 && !SSL_has_pending(e->ssl);

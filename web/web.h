@@ -2,4 +2,5 @@
 #pragma once
 #include "appliance/base/bytes.h"
 
-extern const struct bytes landing_page; /* what a browser or a probing proxy sees on 443: a plain, neutral page */
+extern const struct bytes
+    landing_page; /* what a browser or a probing proxy sees on 443: a plain, neutral page */
