@@ -110,6 +110,34 @@ struct sip_hop core_link_hop(const struct pcscf *p)
     }
 }
 
+struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route)
+{
+    (void)route;
+    return core_link_hop(p);
+}
+
+struct sip_hop core_link_hop_to(struct pcscf *p, const char *place)
+{
+    struct core_name name;
+    if (!place[0] || !core_name_parse(bytes_str(place), &name) || name.transport != TRANSPORT_UDP)
+        return SIP_HOP_NONE;
+    const struct udp_port *u = udp_port_of(p->w, &pcscf_module, &name.addr);
+    const struct flow f = {.transport = TRANSPORT_UDP,
+                           .udp_index = u ? u->index : 0,
+                           .conn = {.worker = p->w->id},
+                           .peer = name.addr};
+    return u ? sip_hop_flow(&f) : SIP_HOP_NONE;
+}
+
+bool core_link_check_place(const char *text, const char **why)
+{
+    struct core_name core;
+    if (!text[0] || core_name_parse(bytes_str(text), &core))
+        return true;
+    *why = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, or \"\" for none";
+    return false;
+}
+
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer)
 {
     const struct core_name *core = &p->core.name;

@@ -7,6 +7,7 @@
 #include "modules/sip/hop.h"
 
 struct pcscf;
+struct sip_uri;
 struct core_tcp;
 struct sip_sent_by;
 
@@ -31,7 +32,17 @@ struct core_link {
 int core_link_init(struct core_link *l, struct pcscf *p);
 void core_link_fini(struct core_link *l);
 
-struct sip_hop core_link_hop(const struct pcscf *p); /* HOP_NONE: not reachable now */
+/* The next hop of a request that goes towards the core, for whoever sends one: ask anew for each, and answer
+ * 503 for HOP_NONE (nothing there is reachable now). */
+struct sip_hop core_link_hop(const struct pcscf *p);
+/* The one that this Route URI names (the first after our own), if it is the core's; else core_link_hop(). */
+struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route);
+/* The one of another configured destination (an E-CSCF), written as pcscf.core is. The first question only
+ * starts the look-up of a name, so ask once at start; "" is HOP_NONE. */
+struct sip_hop core_link_hop_to(struct pcscf *p, const char *place);
+/* For the `check` of such a setting. */
+bool core_link_check_place(const char *text, const char **why);
+
 /* Did this come from the core's side? */
 bool core_link_is_from(const struct pcscf *p, const struct sip_hop *from);
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer);

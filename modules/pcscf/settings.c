@@ -2,15 +2,6 @@
 #include "modules/pcscf/pcscf.h"
 #include <string.h>
 
-static bool check_core(const char *text, const char **why)
-{
-    struct core_name core;
-    if (!text[0] || core_name_parse(bytes_str(text), &core))
-        return true;
-    *why = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, or \"\" for the embedded home network";
-    return false;
-}
-
 /* It goes into a quoted string as it is. */
 static bool check_network(const char *text, const char **why)
 {
@@ -47,7 +38,7 @@ static const struct setting items[] = {
      .help = "the IMS core behind this edge: udp:ADDRESS:PORT or tcp:ADDRESS:PORT; empty: the embedded home "
              "network",
      .reload = RELOAD_RESTART,
-     .check = check_core},
+     .check = core_link_check_place},
     {.key = "core_address",
      .type = SETTING_ADDR,
      .offset = AT(core_address),

@@ -205,6 +205,19 @@ static inline void phone_send(struct fake_phone *ph, const char *fmt, ...)
     world_run(ph->world);
 }
 
+/* From now on `core` is the core behind the edge of every worker; its datagrams come to worker 1's socket. */
+static inline void world_core(struct world *world, const struct fake_phone *core)
+{
+    for (uint16_t i = 0; i < WORLD_WORKERS; i++) {
+        struct core_link *l = &pcscf_of(world->w[i])->core;
+        l->name = (struct core_name){TRANSPORT_UDP, core->flow.peer};
+        l->flow = core->flow;
+        l->flow.conn.worker = 1;
+        l->reach = (struct addr){.family = ADDR_V4, .port = 5060, .ip = {10, 9, 9, 9}};
+        snprintf(l->host, sizeof(l->host), "10.9.9.9:5060");
+    }
+}
+
 /* The oldest message that was sent to that phone and not looked at yet; the caller frees. NULL: none. */
 static inline char *phone_get(struct fake_phone *ph)
 {

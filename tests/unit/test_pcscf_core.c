@@ -7,20 +7,12 @@ struct lab {
     struct fake_phone alice, core; /* the core is a flow like any other, on worker 1 */
 };
 
-/* The core's datagrams come to the socket of worker 1, whoever's they are. */
 static struct lab lab_create(void)
 {
     struct lab lab = {.world = world_create()};
     lab.alice = phone_at(lab.world, "alice", "secret-a", 0, 1);
     lab.core = phone_at(lab.world, "core", "", 1, 99);
-    for (uint16_t i = 0; i < WORLD_WORKERS; i++) {
-        struct core_link *l = &pcscf_of(lab.world->w[i])->core;
-        l->name = (struct core_name){TRANSPORT_UDP, lab.core.flow.peer};
-        l->flow = lab.core.flow;
-        l->flow.conn.worker = 1;
-        l->reach = (struct addr){.family = ADDR_V4, .port = 5060, .ip = {10, 9, 9, 9}};
-        snprintf(l->host, sizeof(l->host), "10.9.9.9:5060");
-    }
+    world_core(lab.world, &lab.core);
     return lab;
 }
 
