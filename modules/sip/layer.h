@@ -1,4 +1,4 @@
-/* layer: what transaction.c, server_txn.c, client_txn.c and proxy*.c share; nobody else includes it.
+/* layer: what transaction.c, server_txn.c, client_txn.c, uac.c and proxy*.c share; nobody else includes it.
  *
  * Modules, private to the transaction layer of modules/sip. One worker. */
 #pragma once
