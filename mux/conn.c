@@ -9,6 +9,10 @@
 static void on_ready(struct ev_loop *loop, ev_io *io, int events)
 {
     struct entry *e = io->data;
+    if (e->stage == STAGE_CONNECT) {
+        dial_connected(e);
+        return;
+    }
     if (events & EV_WRITE) {
         e->blocked = false;
         entry_touch(e);
@@ -83,6 +87,7 @@ static enum close_reason stage_overdue(const struct entry *e)
     switch (e->stage) {
     case STAGE_PROXY:
         return CLOSE_PROXY;
+    case STAGE_CONNECT:
     case STAGE_HANDSHAKE:
         return CLOSE_HANDSHAKE_LATE;
     default:
@@ -127,7 +132,7 @@ static enum close_reason verdict_reason(enum guard_verdict v)
     return v == GUARD_FULL ? CLOSE_LIMIT : CLOSE_PEER_LIMIT;
 }
 
-static struct entry *entry_create(struct listener *l, int fd, const struct addr *peer)
+struct entry *entry_create(const struct listener *l, int fd, const struct addr *peer)
 {
     struct door *d = l->door;
     struct entry *e = slots_take(&d->conns);
@@ -216,6 +221,10 @@ int entry_begin(struct entry *e)
  * first byte has come, and short from then on until the protocol is known. */
 void entry_ready(struct entry *e)
 {
+    if (e->dialled) {
+        dial_ready(e);
+        return;
+    }
     e->stage = STAGE_SNIFF;
     e->deadline = e->door->w->now + (uint64_t)e->door->config->silent_timeout;
     if (e->wanted)
@@ -293,7 +302,8 @@ static void reap(struct entry *e)
     spare_give(d, &e->wire);
     if (e->counted)
         guard_leave_address(d->guard, &e->conn.peer);
-    guard_leave(d->guard);
+    if (!e->dialled)
+        guard_leave(d->guard);
     stat_dec(&d->stats[e->conn.transport == TRANSPORT_TLS ? DOOR_OPEN_TLS : DOOR_OPEN_TCP]);
     slots_give(&d->conns, e);
 }
@@ -358,12 +368,13 @@ struct conn *conn_get(struct worker *w, struct ref r)
     if (!d || r.worker != w->id || ref_is_none(r))
         return NULL;
     struct entry *e = slots_get(&d->conns, r);
-    return e && e->stage == STAGE_OPEN ? &e->conn : NULL;
+    return e && entry_takes(e) ? &e->conn : NULL;
 }
 
 struct flow conn_flow(const struct conn *c)
 {
-    return (struct flow){.transport = (uint8_t)c->transport, .conn = conn_ref(c), .peer = c->peer};
+    return (struct flow){
+        .transport = (uint8_t)c->transport, .side = c->side, .conn = conn_ref(c), .peer = c->peer};
 }
 
 void conn_pause(struct conn *c)

@@ -39,7 +39,8 @@ struct conn {
     enum transport transport;    /* TRANSPORT_TCP or TRANSPORT_TLS */
     struct addr peer;            /* the real one behind a trusted PROXY header */
     struct addr local;
-    uint16_t listener;  /* index in door.listen order */
+    uint16_t listener;  /* index in door.listen order; UINT16_MAX: dialled by us (dial.h) */
+    uint8_t side;       /* free for the module: on which side of it the peer stands; see flow.side */
     uint64_t opened_at; /* worker ms */
     /* the rest is the door's: see conn_private.h */
 };

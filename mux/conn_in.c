@@ -303,6 +303,7 @@ static void receive_now(struct entry *e)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) {
+        e->error = errno;
         entry_break(e, CLOSE_RESET);
         return;
     }

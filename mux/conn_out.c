@@ -18,7 +18,7 @@ bool conn_is_high(const struct conn *c)
 uint8_t *conn_reserve(struct conn *c, size_t n)
 {
     struct entry *e = entry_of(c);
-    if (e->stage != STAGE_OPEN || conn_unsent(c) + n > (size_t)e->door->config->out_max)
+    if (!entry_takes(e) || conn_unsent(c) + n > (size_t)e->door->config->out_max)
         return NULL;
     if (!e->out.mem)
         spare_take(e->door, &e->out);
@@ -39,7 +39,7 @@ void conn_commit(struct conn *c, size_t n)
 int conn_send(struct conn *c, struct bytes b)
 {
     struct entry *e = entry_of(c);
-    if (e->stage != STAGE_OPEN)
+    if (!entry_takes(e))
         return -ENOTCONN;
     uint8_t *p = conn_reserve(c, b.n);
     if (!p)
@@ -69,6 +69,7 @@ static void write_failed(struct entry *e)
         e->blocked = true;
         return;
     }
+    e->error = errno;
     entry_break(e, CLOSE_RESET);
 }
 

@@ -4,8 +4,8 @@
  * or sends happens in entry_settle at the end of the turn, for connections that are in the door's `dirty`
  * list.
  *
- *   PROXY -> HANDSHAKE -> SNIFF -> OPEN -> CLOSING (last bytes leave) -> LINGER (peer's turn to close) ->
- * GONE
+ *   (CONNECT or) PROXY -> HANDSHAKE -> SNIFF -> OPEN -> CLOSING (last bytes leave) -> LINGER (peer's turn to
+ * close) -> GONE
  *
  * Bytes in:  socket -> door->raw -> (TLS) -> door->plain -> module; what it leaves is kept in entry.rest.
  * Bytes out: conn_send -> entry.out -> (TLS) -> entry.wire -> socket. All three are empty on an idle
@@ -31,7 +31,16 @@
 #define PRIORITY_HANDSHAKE (-1)
 #define PRIORITY_OPEN      0
 
-enum stage { STAGE_PROXY, STAGE_HANDSHAKE, STAGE_SNIFF, STAGE_OPEN, STAGE_CLOSING, STAGE_LINGER, STAGE_GONE };
+enum stage {
+    STAGE_CONNECT,
+    STAGE_PROXY,
+    STAGE_HANDSHAKE,
+    STAGE_SNIFF,
+    STAGE_OPEN,
+    STAGE_CLOSING,
+    STAGE_LINGER,
+    STAGE_GONE
+};
 
 struct listener {
     struct door *door;
@@ -89,6 +98,7 @@ struct entry {
     enum close_reason why;
     const struct module *wanted; /* the listener's module, or who it is handed over to */
     bool counted;                /* in the guard, by address */
+    bool dialled;                /* by us (dial.h): no peer of the guard's */
     bool first_seen;             /* the first byte on the socket was looked at */
     bool told;                   /* `opened` was called and `closed` was not */
     bool paused, resumed;
@@ -98,7 +108,9 @@ struct entry {
     bool hurried;     /* the first bytes have begun to come */
     bool half_record; /* OpenSSL keeps the first part of a record */
     bool wants_drained;
-    bool patient; /* no deadline for what the peer does not read */
+    int error;               /* errno of what broke it, 0: none did */
+    const char *tls_problem; /* what OpenSSL did not like; static text */
+    bool patient;            /* no deadline for what the peer does not read */
     ev_io io;
     int events; /* that io waits for */
     struct list dirty;
@@ -126,6 +138,11 @@ static inline const struct entry *entry_of_const(const struct conn *c)
 {
     return (const struct entry *)(const void *)((const char *)c - offsetof(struct entry, conn));
 }
+/* May a module send on it? What it sends on one that we dial waits until that is open. */
+static inline bool entry_takes(const struct entry *e)
+{
+    return e->stage == STAGE_OPEN || (e->dialled && e->stage < STAGE_OPEN);
+}
 static inline void door_count(struct door *d, unsigned what)
 {
     stat_inc(&d->stats[what]);
@@ -150,6 +167,8 @@ void udp_close(struct door *d);
 
 /* conn.c: takes the fd, whatever happens. */
 void entry_accept(struct listener *l, int fd, const struct addr *peer);
+/* NULL: out of memory. l is only looked at. */
+struct entry *entry_create(const struct listener *l, int fd, const struct addr *peer);
 void entry_settle(struct entry *e); /* end of turn; may free it */
 void entry_abandon(
     struct entry *e); /* the door stops: free it now, its last bytes sent as far as the kernel takes */
@@ -160,6 +179,10 @@ void entry_watch(struct entry *e);                        /* make io wait for wh
 void entry_ready(struct entry *e);                        /* PROXY and handshake are done: sniff or open */
 int entry_begin(
     struct entry *e); /* the peer's address is known: count it, begin TLS; 0 or -errno, then closing */
+
+/* dial.c */
+void dial_connected(struct entry *e); /* connect(2) has come to an end */
+void dial_ready(struct entry *e);     /* TLS has too */
 
 /* conn_in.c */
 void entry_receive(struct entry *e);
@@ -172,6 +195,7 @@ void entry_flush(struct entry *e);
 /* conn_tls.c */
 int conn_tls_bio(struct door *d); /* makes the BIO method; 0 or -ENOMEM */
 int conn_tls_begin(struct entry *e);
+int conn_tls_dial(struct entry *e, SSL *ssl); /* as the client; takes ssl unless it fails */
 void conn_tls_take(struct entry *e, struct bytes raw);
 bool conn_tls_seal(struct entry *e); /* some of out to wire; false: broken */
 void conn_tls_notify(struct entry *e);

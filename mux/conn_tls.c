@@ -82,24 +82,39 @@ static void forget_errors(void)
         ERR_clear_error();
 }
 
+/* From now on ssl is the entry's. 0 or -ENOMEM, and then it is not. */
+static int attach(struct entry *e, SSL *ssl)
+{
+    BIO *b = BIO_new(e->door->bio);
+    if (!b)
+        return -ENOMEM;
+    BIO_set_data(b, e);
+    BIO_set_init(b, 1);
+    SSL_set_bio(ssl, b, b);
+    SSL_set_msg_callback(ssl, on_message);
+    SSL_set_msg_callback_arg(ssl, e);
+    e->ssl = ssl;
+    return 0;
+}
+
 int conn_tls_begin(struct entry *e)
 {
     struct door *d = e->door;
-    BIO *b = BIO_new(d->bio);
-    e->ssl = b ? SSL_new(d->tls->ctx) : NULL;
-    if (!e->ssl) {
-        BIO_free(b);
+    SSL *ssl = SSL_new(d->tls->ctx);
+    if (!ssl || attach(e, ssl) < 0) {
+        SSL_free(ssl);
         ERR_clear_error();
         return -ENOMEM;
     }
-    BIO_set_data(b, e);
-    BIO_set_init(b, 1);
-    SSL_set_bio(e->ssl, b, b);
-    SSL_set_accept_state(e->ssl);
-    SSL_set_msg_callback(e->ssl, on_message);
-    SSL_set_msg_callback_arg(e->ssl, e);
+    SSL_set_accept_state(ssl);
     e->tls = tls_hold(d->tls);
     return 0;
+}
+
+int conn_tls_dial(struct entry *e, SSL *ssl)
+{
+    SSL_set_connect_state(ssl);
+    return attach(e, ssl);
 }
 
 bool conn_tls_ready(const struct entry *e)
@@ -112,7 +127,9 @@ static void fail(struct entry *e, enum close_reason why)
 {
     struct worker *w = e->door->w;
     const char *reason = ERR_reason_error_string(ERR_peek_error());
+    long verdict = SSL_get_verify_result(e->ssl);
     e->tls_failed = true;
+    e->tls_problem = verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : reason;
     log_debug(&w->log, "tls.failed", F_ADDR("peer", &e->conn.peer), F_STR("why", reason ? reason : "?"));
     ERR_clear_error();
     conn_close(&e->conn, why);

@@ -9,6 +9,7 @@
 static const struct stat_def defs[DOOR_STATS] = {
     COUNTER(DOOR_ACCEPTS, "accepts_total", NULL, "Connections accepted"),
     COUNTER(DOOR_ACCEPT_ERRORS, "accept_errors_total", NULL, "Connections the kernel could not give us"),
+    COUNTER(DOOR_DIALS, "dials_total", NULL, "Connections the gateway opened itself"),
     GAUGE(DOOR_OPEN_TCP, "connections", "transport=\"tcp\"", "Connections that stand"),
     GAUGE(DOOR_OPEN_TLS, "connections", "transport=\"tls\"", NULL),
     COUNTER(DOOR_TLS12, "tls_handshakes_total", "result=\"tls12\"", "TLS handshakes, by version or failure"),

@@ -6,6 +6,7 @@
 enum door_stat {
     DOOR_ACCEPTS,
     DOOR_ACCEPT_ERRORS,
+    DOOR_DIALS,
     DOOR_OPEN_TCP,
     DOOR_OPEN_TLS,
     DOOR_TLS12,

@@ -12,7 +12,8 @@ enum transport { TRANSPORT_NONE, TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
 const char *transport_name(enum transport t); /* "UDP", "TCP", "TLS": as in a Via */
 
 struct flow {
-    uint8_t transport;  /* enum transport */
+    uint8_t transport; /* enum transport */
+    uint8_t side; /* the module's word on who is there (conn.side): goes along, neither compared nor sealed */
     uint16_t udp_index; /* UDP: which listener of that worker */
     struct ref conn;    /* TCP, TLS: the connection; UDP: only .worker is set */
     struct addr peer;
