@@ -163,7 +163,7 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
     else if (g->pop)
         sip_edit_pop(e, SIP_H_ROUTE, g->pop);
     edit_record_route(g, e);
-    trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, e);
+    trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     if (!g->from_phone)
         return;
     passage_edit_sec_agree(rq, e);

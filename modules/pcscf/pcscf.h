@@ -5,6 +5,7 @@
  * it is either the embedded home network (modules/registrar) or another network's over UDP or TCP: the same
  * messages either way. */
 #pragma once
+#include "appliance/core/config.h"
 #include "mux/module.h"
 
 struct pcscf_config {
@@ -18,6 +19,7 @@ struct pcscf_config {
     int64_t unregistered_idle; /* ms */
     int64_t max_message;       /* bytes */
     int64_t max_registrations;
+    struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
 };
 
 enum pcscf_stat {

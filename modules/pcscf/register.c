@@ -23,7 +23,7 @@ static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const
     const struct registering *g = proxy_data(proxy);
     sip_edit_remove(e,
                     SIP_H_ROUTE); /* the phone's outbound proxy is us; the way to the core is ours to know */
-    trust_apply(rq, TRUST_FROM_PHONE, e);
+    trust_apply(rq, TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
     passage_edit_sec_agree(rq, e);
     integrity_cut(rq, e);
     sip_edit_push(e, SIP_H_PATH, bytes_str(g->path));
@@ -185,7 +185,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
 {
     (void)b;
     const struct registering *g = proxy_data(proxy);
-    trust_apply(rs, TRUST_TO_PHONE, e);
+    trust_apply(rs, TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     if (rs->status / 100 != 2 || !g->p->config->flow_timer)
         return;
     if (sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"))) /* RFC 5626 5.4 */

@@ -1,5 +1,6 @@
 #include "modules/pcscf/core_link.h"
 #include "modules/pcscf/pcscf.h"
+#include "modules/pcscf/trust.h"
 #include <string.h>
 
 /* It goes into a quoted string as it is. */
@@ -13,6 +14,14 @@ static bool check_network(const char *text, const char **why)
     }
     *why = "longer than 255 characters";
     return strlen(text) < 256;
+}
+
+/* For a list the check sees one item after the other. */
+static bool check_trusted(const char *text, const char **why)
+{
+    *why = "the edge leaves a choice for P-Early-Media, P-Private-Network-Indication, Reason and "
+           "Resource-Priority only";
+    return trust_is_choice(bytes_str(text));
 }
 
 #define AT(member) offsetof(struct pcscf_config, member)
@@ -91,6 +100,14 @@ static const struct setting items[] = {
      .max = 1024,
      .help = "registered contacts on one connection at most",
      .reload = RELOAD_NEW},
+    {.key = "trusted_headers",
+     .type = SETTING_STRINGS,
+     .offset = AT(trusted_headers),
+     .preset = "",
+     .help = "header fields that phones may send to the core though only the network should: P-Early-Media, "
+             "P-Private-Network-Indication, Reason (in responses), Resource-Priority",
+     .reload = RELOAD_NEW,
+     .check = check_trusted},
 };
 
 const struct settings pcscf_settings = {

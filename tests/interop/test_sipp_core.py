@@ -29,7 +29,7 @@ def phone(name):
     s = Scenario("phone-" + name)
     s.send(start_line("REGISTER", "sip:ims.test", 1, "<sip:alice@ims.test>", "Supported: path\nExpires: 600\n",
                       "register///"))
-    # The phone learns the way to the core (RFC 3608), but not what the edge put in for itself (TS 24.229 5.2.2)
+    # The phone learns the way to the core (RFC 3608)
     return s.expect("200", headers={"Service-Route": "sip:orig@127.0.0.1:[0-9]+;lr"})
 
 
