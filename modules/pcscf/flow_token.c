@@ -5,40 +5,54 @@
 /* The flow and the second in which this process started: connection slots and generations begin anew with
  * each process, the sealing key does not, so a token from before a restart must not find somebody else's
  * connection. */
-#define FLOW_PLAIN (FLOW_WIRE + 8 + 8)
+#define FLOW_PLAIN (FLOW_WIRE + 3 * 8)
 
 static uint64_t stamp(const struct worker *w)
 {
     return (uint64_t)w->gw->started;
 }
 
-/* Sealed, so the key need not be secret; the same on every worker and after a restart. */
+/* Sealed, so the keys need not be secret; the same on every worker and after a restart. */
 uint64_t flow_owner(struct bytes aor)
 {
     static const struct hash_key key = {0x53616c6c79706f72, 0x74666c6f77546f6b};
     return bytes_hash(&key, aor);
 }
 
-bool flow_token_seal(struct worker *w, const struct flow *f, struct bytes aor,
-                     char dst[static TOKEN_TEXT_MAX])
+uint64_t flow_instance(struct bytes instance)
 {
-    uint8_t plain[FLOW_PLAIN];
-    flow_pack(f, plain);
+    static const struct hash_key key = {0x496e7374616e6365, 0x5246433536323634};
+    return instance.n ? bytes_hash(&key, instance) | 1 : 0;
+}
+
+bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[static TOKEN_TEXT_MAX])
+{
+    uint8_t plain[FLOW_PLAIN + ROUTE_SET_DIGEST];
+    flow_pack(&t->flow, plain);
     struct wire_out out = wire_out(plain + FLOW_WIRE, sizeof(plain) - FLOW_WIRE);
     wire_put_u64(&out, stamp(w));
-    wire_put_u64(&out, flow_owner(aor));
-    return token_seal_text(w->tokens, TOKEN_FLOW, bytes_of(plain, sizeof(plain)), dst, TOKEN_TEXT_MAX) != 0;
+    wire_put_u64(&out, t->owner);
+    wire_put_u64(&out, t->instance);
+    if (t->has_route)
+        wire_put_bytes(&out, bytes_of(t->route, sizeof(t->route)));
+    struct bytes sealed = bytes_of(plain, FLOW_WIRE + wire_len(&out));
+    return token_seal_text(w->tokens, TOKEN_FLOW, sealed, dst, TOKEN_TEXT_MAX) != 0;
 }
 
 enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out)
 {
     uint8_t plain[TOKEN_PLAIN_MAX];
     size_t n = token_open_text(w->tokens, TOKEN_FLOW, text, plain, sizeof(plain));
-    if (n != FLOW_PLAIN || !flow_unpack(bytes_of(plain, FLOW_WIRE), &out->flow))
+    bool has_route = n == FLOW_PLAIN + ROUTE_SET_DIGEST;
+    if ((n != FLOW_PLAIN && !has_route) || !flow_unpack(bytes_of(plain, FLOW_WIRE), &out->flow))
         return FLOW_TOKEN_FOREIGN;
-    struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, FLOW_PLAIN - FLOW_WIRE));
+    struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, n - FLOW_WIRE));
     uint64_t made = wire_u64(&in);
     out->owner = wire_u64(&in);
+    out->instance = wire_u64(&in);
+    out->has_route = has_route;
+    if (has_route)
+        memcpy(out->route, wire_bytes(&in, ROUTE_SET_DIGEST).p, ROUTE_SET_DIGEST);
     return made == stamp(w) ? FLOW_TOKEN_OK : FLOW_TOKEN_OLD;
 }
 

@@ -1,28 +1,8 @@
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/identity.h"
+#include "modules/pcscf/record.h"
 #include "modules/pcscf/trust.h"
 #include <stdio.h>
-
-/* RFC 3261 16.6 item 4: any request may be recorded; it matters for those that can start a dialog. Within a
- * dialog the route set stands already (12.2). */
-static bool wants_record_route(const struct sip_msg *rq)
-{
-    switch (rq->method) {
-    case SIP_MESSAGE:
-    case SIP_OPTIONS:
-    case SIP_PUBLISH:
-    case SIP_ACK:
-        return false;
-    default:
-        return rq->to_tag.n == 0;
-    }
-}
-
-static bool record_route(struct pcscf *p, struct passage *g, const char *token)
-{
-    return route_for_phone(p, &g->flow, token, g->record_phone) &&
-           route_for_core(p, token, false, g->record_core);
-}
 
 static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
 {
@@ -32,26 +12,22 @@ static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
 
 /* ---- from a phone ---- */
 
-/* RFC 5626 5.3.2: within a dialog the phone's first Route is a Record-Route of ours, with the token of this
- * flow, or of an earlier one of the same user: a phone that has moved to a new connection keeps its calls.
- * Anything else would make us an open relay into the core. */
-static int check_dialog_route(struct pcscf *p, const struct phone *ph, const struct route_top *top)
+static int record(struct passage *g, const struct registration *r, const struct sip_msg *rq)
 {
-    struct flow_token t;
-    if (!top->own || !top->token.n)
-        return refuse(p, PCSCF_REFUSED_ROUTE, 403);
-    enum flow_token_verdict v = flow_token_open(p->w, top->token, &t);
-    if (v == FLOW_TOKEN_FOREIGN || (!flow_eq(&t.flow, &ph->flow) && !phone_owns(ph, &t)))
-        return refuse(p, PCSCF_REFUSED_TOKEN, 403);
-    return 0;
+    const struct flow_token whose = {.owner = flow_owner(r->aor), .instance = r->instance};
+    return record_wanted(rq) ? record_begin(g, rq, &whose) : 0;
 }
 
-static int in_dialog(struct pcscf *p, const struct phone *ph, const struct route_top *top, struct passage *g)
+static int in_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
+                     const struct route_top *top, struct passage *g)
 {
+    int status = record_check(g->p, ph, rq, top);
+    if (status)
+        return status;
     g->pop = top->own;
     if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
         g->to = sip_hop_local(&pcscf_entity);
-    return check_dialog_route(p, ph, top);
+    return record(g, r, rq);
 }
 
 /* TS 24.229 5.2.6.3: whatever Routes the phone has put in, the Service-Route of its registration is what
@@ -60,10 +36,7 @@ static int outside_dialog(const struct registration *r, const struct sip_msg *rq
 {
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
-    if (!wants_record_route(rq))
-        return 0;
-    char token[TOKEN_TEXT_MAX];
-    return flow_token_seal(g->p->w, &g->flow, r->aor, token) && record_route(g->p, g, token) ? 0 : 500;
+    return record(g, r, rq);
 }
 
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
@@ -79,7 +52,7 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     if (!r)
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
     g->to = core_link_hop(p);
-    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(p, ph, &top, g);
+    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(ph, r, rq, &top, g);
     if (status)
         return status;
     return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
@@ -87,10 +60,9 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
 
 /* ---- from the core ---- */
 
-static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
+static int find_flow(struct pcscf *p, struct bytes token, struct flow_token *t, struct passage *g)
 {
-    struct flow_token t;
-    switch (flow_token_open(p->w, token, &t)) {
+    switch (flow_token_open(p->w, token, t)) {
     case FLOW_TOKEN_FOREIGN:
         return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
     case FLOW_TOKEN_OLD:
@@ -98,7 +70,7 @@ static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
     case FLOW_TOKEN_OK:
         break;
     }
-    g->flow = t.flow;
+    g->flow = t->flow;
     return flow_reaches(p, &g->flow) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
 }
 
@@ -110,7 +82,8 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
         return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
     if (!top.token.n) /* nothing says for whom: we look nobody up */
         return refuse(p, PCSCF_REFUSED_ROUTE, 404);
-    int status = find_flow(p, top.token, g);
+    struct flow_token t;
+    int status = find_flow(p, top.token, &t, g);
     if (status)
         return status;
     g->pop = top.own;
@@ -118,24 +91,10 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
     const struct phone *ph = phone_find(p, &g->flow);
     if (ph && g->initial)
         identity_called(ph, rq, g->identity, sizeof(g->identity));
-    char token[TOKEN_TEXT_MAX];
-    if (!wants_record_route(rq))
-        return 0;
-    return bytes_to_str(top.token, token, sizeof(token)) && record_route(p, g, token) ? 0 : 500;
+    return record_wanted(rq) ? record_begin(g, rq, &t) : 0;
 }
 
 /* ---- changes ---- */
-
-/* RFC 5658: the value of the side that the request leaves to stands above the other. */
-static void edit_record_route(const struct passage *g, struct sip_edit *e)
-{
-    if (!g->record_phone[0])
-        return;
-    const char *below = g->from_phone ? g->record_phone : g->record_core;
-    const char *above = g->from_phone ? g->record_core : g->record_phone;
-    sip_edit_push(e, SIP_H_RECORD_ROUTE, bytes_str(below));
-    sip_edit_push(e, SIP_H_RECORD_ROUTE, bytes_str(above));
-}
 
 /* RFC 3329 is between the phone and us; TLS stands already, so there is nothing to agree on (TS 33.203 annex
  * O). */
@@ -162,7 +121,7 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
         sip_edit_remove(e, SIP_H_ROUTE);
     else if (g->pop)
         sip_edit_pop(e, SIP_H_ROUTE, g->pop);
-    edit_record_route(g, e);
+    record_edit_request(g, e);
     trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     if (!g->from_phone)
         return;

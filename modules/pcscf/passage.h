@@ -14,11 +14,10 @@ struct passage {
     struct pcscf *p;
     struct flow flow; /* the phone's */
     bool from_phone;
-    bool initial;                     /* outside a dialog: no To tag */
-    bool cut_routes;                  /* the phone's own Routes give way to the Service-Route */
-    unsigned pop;                     /* our own Route values on top */
-    char record_phone[ROUTE_URI_MAX]; /* our two Record-Route values; empty: none */
-    char record_core[ROUTE_URI_MAX];
+    bool initial;               /* outside a dialog: no To tag */
+    bool cut_routes;            /* the phone's own Routes give way to the Service-Route */
+    unsigned pop;               /* our own Route values on top */
+    char token[TOKEN_TEXT_MAX]; /* of our two Record-Route values; empty: none */
     /* From a phone: what we assert. To a phone: what it was called, to assert in its responses
      * (TS 24.229 5.2.6.4). */
     char identity[PASSAGE_IDENTITY_MAX];

@@ -190,6 +190,7 @@ static struct registration *registration_create(const struct registration_facts 
     r->private_id = keep(&at, f->private_id);
     r->service_route = keep(&at, f->service_route);
     r->identities = keep(&at, f->identities);
+    r->instance = f->instance;
     r->expiry.fire = on_expiry;
     list_init(&r->link);
     return r;

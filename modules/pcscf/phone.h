@@ -6,6 +6,7 @@
 #pragma once
 #include "appliance/base/token.h"
 #include "modules/pcscf/room.h"
+#include "modules/pcscf/route_set.h"
 
 struct sip_uri;
 
@@ -23,6 +24,7 @@ struct registration {
     struct phone *phone;
     struct timer expiry;
     bool present;               /* the directory was told that this user is here */
+    uint64_t instance;          /* flow_instance(); 0: none */
     struct bytes aor;           /* canonical, sip_aor() */
     struct bytes key;           /* sip_contact_key() */
     struct bytes contact;       /* URI */
@@ -35,7 +37,8 @@ struct registration {
 /* What a 200 to REGISTER said of one contact. */
 struct registration_facts {
     struct bytes aor, key, contact, private_id, service_route, identities;
-    uint32_t expires; /* seconds, not 0 */
+    uint64_t instance; /* flow_instance() */
+    uint32_t expires;  /* seconds, not 0 */
     bool outbound;
 };
 
@@ -56,15 +59,19 @@ bool registration_has_identity(const struct registration *r, const struct sip_ur
 /* The default public identity, without <>: the first of P-Associated-URI (TS 24.229 5.2.6.3). */
 struct bytes registration_default_identity(const struct registration *r);
 
-/* The sealed name of a flow (RFC 5626 5.2), and whose it was: the address of record that it was made for. */
+/* The sealed name of a flow (RFC 5626 5.2): whose it was, so that he is found again where he has moved to,
+ * and in a Record-Route the way that the dialog takes behind us (route_set.h). */
 struct flow_token {
     struct flow flow;
-    uint64_t owner; /* flow_owner() of the address of record */
+    uint64_t owner;    /* flow_owner() of the address of record that it was made for */
+    uint64_t instance; /* flow_instance() of the phone's +sip.instance; 0: it said none */
+    bool has_route;    /* a dialog's, with the digest of its route set */
+    uint8_t route[ROUTE_SET_DIGEST];
 };
 uint64_t flow_owner(struct bytes aor);
+uint64_t flow_instance(struct bytes instance); /* 0 for an empty one */
 /* NUL-terminated text. False: no room or no cipher. */
-bool flow_token_seal(struct worker *w, const struct flow *f, struct bytes aor,
-                     char dst[static TOKEN_TEXT_MAX]);
+bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[static TOKEN_TEXT_MAX]);
 enum flow_token_verdict {
     FLOW_TOKEN_OK,
     FLOW_TOKEN_OLD,    /* ours, from before a restart: the flow is gone */

@@ -93,6 +93,7 @@ static void learn_contact(struct lesson *l, const struct sip_contact *asked)
         return;
     l->facts.key = bytes_of(l->key, n);
     l->facts.contact = asked->na.uri.text;
+    l->facts.instance = flow_instance(asked->instance);
     l->facts.expires = granted(l->rs, asked);
     if (!l->facts.expires) {
         phone_unregister(p, &l->g->flow, l->facts.aor, l->facts.key);
@@ -228,6 +229,19 @@ static bool too_many(struct pcscf *p, const struct flow *f, const struct sip_msg
     return n > (ph ? ph->n : 0) && n > (uint64_t)p->config->max_registrations;
 }
 
+/* Of the first contact that names one: a phone speaks for itself alone. */
+static uint64_t instance_of(const struct sip_msg *rq)
+{
+    struct sip_values it = sip_values(rq, SIP_H_CONTACT);
+    struct bytes item;
+    struct sip_contact c;
+    while (sip_values_next(&it, &item)) {
+        if (sip_contact_parse(item, &c) && c.instance.n)
+            return flow_instance(c.instance);
+    }
+    return 0;
+}
+
 /* 0, or the status to refuse with. */
 static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
 {
@@ -236,8 +250,9 @@ static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq
     size_t n = sip_aor(&rq->to.uri, aor, sizeof(aor));
     if (too_many(p, f, rq, bytes_of(aor, n)))
         return 403;
-    return flow_token_seal(p->w, f, bytes_of(aor, n), token) && route_for_core(p, token, true, g->path) ? 0
-                                                                                                        : 500;
+    const struct flow_token t = {
+        .flow = *f, .owner = flow_owner(bytes_of(aor, n)), .instance = instance_of(rq)};
+    return flow_token_seal(p->w, &t, token) && route_for_core(p, token, true, g->path) ? 0 : 500;
 }
 
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)

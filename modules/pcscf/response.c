@@ -1,5 +1,5 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
-#include "modules/pcscf/passage.h"
+#include "modules/pcscf/record.h"
 #include "modules/pcscf/trust.h"
 #include <errno.h>
 
@@ -42,6 +42,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     (void)b;
     const struct passage *g = proxy_data(proxy);
     trust_apply(rs, g->from_phone ? TRUST_TO_PHONE : TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
+    record_edit_response(g, rs, e);
     if (!g->from_phone && g->identity[0]) /* TS 24.229 5.2.6.4: the called party's, in the network's words */
         sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
 }

@@ -192,6 +192,14 @@ static inline struct fake_phone phone_at(struct world *world, const char *name, 
     return ph;
 }
 
+/* A token for that flow, as a Path has it. */
+static inline bool phone_token(struct worker *w, const struct flow *f, struct bytes aor,
+                               char dst[static TOKEN_TEXT_MAX])
+{
+    const struct flow_token t = {.flow = *f, .owner = flow_owner(aor)};
+    return flow_token_seal(w, &t, dst);
+}
+
 static inline void phone_send(struct fake_phone *ph, const char *fmt, ...)
 {
     char text[8192];

@@ -241,7 +241,7 @@ static void a_dead_flow_is_430_a_forged_token_403_no_token_404(void **state)
     struct flow dead = {.transport = TRANSPORT_TLS, .conn = {.worker = 0, .slot = 3, .gen = 7}};
     dead.peer = lab.alice.flow.peer;
     char token[TOKEN_TEXT_MAX];
-    assert_true(flow_token_seal(lab.world->w[0], &dead, BYTES("sip:alice@ims.test"), token));
+    assert_true(phone_token(lab.world->w[0], &dead, BYTES("sip:alice@ims.test"), token));
     route_with_token(&lab, token, "SIP/2.0 430");
     route_with_token(&lab, "bm90LWEtdG9rZW4", "SIP/2.0 403");
     core_send(

@@ -80,7 +80,7 @@ static void a_token_opens_to_its_flow_on_every_worker(void **state)
     struct fake_phone a = phone_at(world, "alice", "secret-a", 1, 1);
     char token[TOKEN_TEXT_MAX];
     struct flow_token f;
-    assert_true(flow_token_seal(world->w[1], &a.flow, BYTES("sip:alice@ims.test"), token));
+    assert_true(phone_token(world->w[1], &a.flow, BYTES("sip:alice@ims.test"), token));
     assert_int_equal(flow_token_open(world->w[0], bytes_str(token), &f), FLOW_TOKEN_OK);
     assert_true(flow_eq(&f.flow, &a.flow));
     assert_true(f.owner == flow_owner(BYTES("sip:alice@ims.test")));
@@ -94,7 +94,7 @@ static void a_changed_token_is_foreign(void **state)
     struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
     char token[TOKEN_TEXT_MAX];
     struct flow_token f;
-    assert_true(flow_token_seal(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
+    assert_true(phone_token(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
     size_t n = strlen(token);
     for (size_t i = 0; i < n; i++) {
         char was = token[i];
@@ -115,7 +115,7 @@ static void a_token_from_before_a_restart_is_old(void **state)
     struct fake_phone a = phone_at(world, "alice", "secret-a", 0, 1);
     char token[TOKEN_TEXT_MAX];
     struct flow_token f;
-    assert_true(flow_token_seal(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
+    assert_true(phone_token(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
     world->gw.started++;
     assert_int_equal(flow_token_open(world->w[0], bytes_str(token), &f), FLOW_TOKEN_OLD);
     world_destroy(world);
@@ -126,7 +126,7 @@ static void a_request_is_sorted_by_the_token_of_its_first_route(void **state)
     struct world *world = world_create();
     struct fake_phone a = phone_at(world, "alice", "secret-a", 1, 1);
     char token[TOKEN_TEXT_MAX], text[1024];
-    assert_true(flow_token_seal(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
+    assert_true(phone_token(world->w[0], &a.flow, BYTES("sip:alice@ims.test"), token));
     int n = snprintf(text, sizeof(text),
                      "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP core\r\nRoute-Thing: <sip:x@y>\r\n"
                      "Record-Route: <sip:x@y>\r\nroute : <sip:%s@gw.ims.test;lr;ob>\r\n\r\n",
