@@ -30,7 +30,7 @@ void entry_touch(struct entry *e)
 static int wanted_events(const struct entry *e)
 {
     int events = e->blocked ? EV_WRITE : 0;
-    bool reads = e->stage >= STAGE_CLOSING || (!e->paused && !list_linked(&e->shaking));
+    bool reads = e->stage >= STAGE_CLOSING || (!e->paused && !e->ended && !list_linked(&e->shaking));
     return reads && !e->eof && !e->broken ? events | EV_READ : events;
 }
 
@@ -58,7 +58,7 @@ static uint64_t earlier(uint64_t due, uint64_t since, uint64_t ms)
 
 static uint64_t idle_since(const struct entry *e)
 {
-    return e->stage == STAGE_OPEN && !e->paused ? e->heard_at : 0;
+    return e->stage == STAGE_OPEN && !e->paused && !e->ended ? e->heard_at : 0;
 }
 
 static uint64_t write_ms(const struct entry *e)
@@ -319,6 +319,15 @@ static void settle_closing(struct entry *e)
         linger(e);
 }
 
+/* Everything of ours has left. On TLS its last record has said so already; the FIN waits for the close. */
+static void end_ours(struct entry *e)
+{
+    if (e->ended || !conn_tls_half_closes(e))
+        conn_close(&e->conn, CLOSE_MODULE);
+    else if (!e->ssl && !e->shut)
+        e->shut = shutdown(e->fd, SHUT_WR) == 0;
+}
+
 static void settle_open(struct entry *e)
 {
     if (e->resumed || (e->wanted && e->stage == STAGE_OPEN)) {
@@ -326,6 +335,8 @@ static void settle_open(struct entry *e)
         entry_give(e, BYTES_NONE);
     }
     entry_flush(e);
+    if (e->ending && !conn_unsent(&e->conn))
+        end_ours(e);
     if (!e->wants_drained || e->stage != STAGE_OPEN || !e->told ||
         conn_unsent(&e->conn) > (size_t)e->door->config->out_high / 2)
         return;
@@ -394,6 +405,13 @@ void conn_resume(struct conn *c)
     e->paused = false;
     e->resumed = true;
     e->heard_at = c->w->now;
+    entry_touch(e);
+}
+
+void conn_finish(struct conn *c)
+{
+    struct entry *e = entry_of(c);
+    e->ending = true;
     entry_touch(e);
 }
 

@@ -70,6 +70,9 @@ void conn_resume(struct conn *c);
 
 /* Flush what was sent, TLS close_notify, close. `closed` is called at the end of the turn. Twice is fine. */
 void conn_close(struct conn *c, enum close_reason why);
+/* We send no more: flushes what was sent, however long the peer takes to read it, then says so (close_notify,
+ * FIN) and goes on receiving. When the peer's side has ended too, and on TLS 1.2 at once, it is closed. */
+void conn_finish(struct conn *c);
 /* Closes with CLOSE_IDLE when no bytes came for that long; 0 = never. Starts anew with the call. */
 void conn_idle_timeout(struct conn *c, uint64_t ms);
 /* How long a frame may stay incomplete before CLOSE_SLOW, and how large its unread part may grow before

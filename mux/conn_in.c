@@ -286,13 +286,30 @@ static void discard(struct entry *e, ssize_t n)
     entry_touch(e);
 }
 
+void entry_peer_ended(struct entry *e)
+{
+    const struct module *m = e->conn.module;
+    if (e->stage != STAGE_OPEN || e->wanted || !m->ended || !conn_tls_half_closes(e)) {
+        conn_close(&e->conn, CLOSE_PEER);
+        return;
+    }
+    e->ended = true;
+    e->frame_since = 0;
+    spare_give(e->door, &e->rest);
+    m->ended(&e->conn);
+    entry_touch(e);
+}
+
 /* TLS that ends without close_notify may have been cut by somebody (RFC 8446 6.1): it is a reset, though what
  * was decrypted before has been given to the module. */
-static void peer_ended(struct entry *e)
+static void on_eof(struct entry *e)
 {
-    e->eof = true;
     bool cut = e->conn.transport == TRANSPORT_TLS && e->first_seen;
-    conn_close(&e->conn, cut ? CLOSE_RESET : CLOSE_PEER);
+    e->eof = true;
+    if (cut)
+        conn_close(&e->conn, CLOSE_RESET);
+    else
+        entry_peer_ended(e);
     entry_touch(e);
 }
 
@@ -312,7 +329,7 @@ static void receive_now(struct entry *e)
     if (e->stage >= STAGE_CLOSING)
         discard(e, n);
     else if (n == 0)
-        peer_ended(e);
+        on_eof(e);
     else if (e->stage == STAGE_PROXY)
         take_proxy(e, bytes_of(d->raw, (size_t)n));
     else

@@ -110,7 +110,8 @@ static bool has_more(const struct entry *e)
 /* The last record goes out in the same write as the last data. */
 static void say_goodbye(struct entry *e)
 {
-    if (e->stage != STAGE_CLOSING || e->notified || has_more(e))
+    bool last = e->stage == STAGE_CLOSING || (e->ending && conn_tls_half_closes(e));
+    if (!last || e->notified || has_more(e))
         return;
     e->notified = true;
     if (e->ssl)

@@ -104,6 +104,9 @@ struct entry {
     bool paused, resumed;
     bool blocked;     /* the socket takes no more for now */
     bool eof, broken; /* the peer's side is over; nothing can be sent any more */
+    bool ended;       /* the peer's side is over in order, and the module was told */
+    bool ending;      /* ours is over when what was sent has left, */
+    bool shut;        /* and on TCP the peer knows */
     bool shaken, tls_failed, notified;
     bool hurried;     /* the first bytes have begun to come */
     bool half_record; /* OpenSSL keeps the first part of a record */
@@ -141,7 +144,7 @@ static inline const struct entry *entry_of_const(const struct conn *c)
 /* May a module send on it? What it sends on one that we dial waits until that is open. */
 static inline bool entry_takes(const struct entry *e)
 {
-    return e->stage == STAGE_OPEN || (e->dialled && e->stage < STAGE_OPEN);
+    return !e->ending && (e->stage == STAGE_OPEN || (e->dialled && e->stage < STAGE_OPEN));
 }
 static inline void door_count(struct door *d, unsigned what)
 {
@@ -189,6 +192,7 @@ void entry_receive(struct entry *e);
 void entry_leave_shaking(struct entry *e);
 void handshakes_serve(struct door *d); /* end of turn: as many of door.shaking as a turn may serve */
 void entry_give(struct entry *e, struct bytes decrypted);
+void entry_peer_ended(struct entry *e); /* in order: no more bytes will come */
 /* conn_out.c */
 void entry_flush(struct entry *e);
 
@@ -200,3 +204,4 @@ void conn_tls_take(struct entry *e, struct bytes raw);
 bool conn_tls_seal(struct entry *e); /* some of out to wire; false: broken */
 void conn_tls_notify(struct entry *e);
 bool conn_tls_ready(const struct entry *e);
+bool conn_tls_half_closes(const struct entry *e); /* true on TCP */

@@ -122,6 +122,12 @@ bool conn_tls_ready(const struct entry *e)
     return e->shaken && !e->tls_failed;
 }
 
+/* Before TLS 1.3 a close_notify ends both ways at once, with what is underway (RFC 8446 6.1). */
+bool conn_tls_half_closes(const struct entry *e)
+{
+    return !e->ssl || (conn_tls_ready(e) && SSL_version(e->ssl) == TLS1_3_VERSION);
+}
+
 /* What OpenSSL had to say to the peer (an alert) is in `wire` and still leaves. */
 static void fail(struct entry *e, enum close_reason why)
 {
@@ -187,7 +193,7 @@ static size_t decrypt(struct entry *e, int *error)
 static void ended(struct entry *e, int error)
 {
     if (error == SSL_ERROR_ZERO_RETURN)
-        conn_close(&e->conn, CLOSE_PEER); /* close_notify; our own goes back (RFC 8446 6.1) */
+        entry_peer_ended(e);
     else if (e->rekeyed > REKEYS_MAX)
         conn_close(&e->conn, CLOSE_PROTOCOL);
     else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_NONE)

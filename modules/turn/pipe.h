@@ -12,8 +12,11 @@
  * Bandwidth (turn.user_bandwidth, turn.total_bandwidth) is paid behind: what a read brought is carried, and
  * if it cannot be paid at once, that way stands still until it is.
  *
- * Its end, from whichever side (RFC 6062 5.5): what one side has sent before it closed is still delivered to
- * the other, within limits of time. */
+ * Its end (RFC 6062 5.5): what one side has sent before it ended is delivered to the other, and then so is
+ * the end itself, as FIN or close_notify. The other side may go on: half closed a pipe stays for as long as
+ * bytes move or wait for a slow reader, and for turn.tcp_half_closed_timeout after that. It is over when both
+ * sides have ended, when either is cut off (a reset, or TLS without close_notify), or with the allocation;
+ * and with the first end on TLS 1.2, which cannot be half closed. */
 #pragma once
 #include "appliance/base/addr.h"
 #include "appliance/base/buf.h"
@@ -47,7 +50,9 @@ struct pipe {
     int events;      /* that io waits for */
     struct buf left; /* what the peer has not taken */
     bool held;       /* the client does not read, so the peer is not read */
-    bool peer_ended;
+    bool ended[2];   /* no more will come to the peer, to the client */
+    bool reset;      /* nothing can be sent to the peer any more, nor will it send */
+    uint64_t moved;  /* worker ms: when bytes last went either way, or one side ended */
     struct timer timer;
     struct pipe_count count;
     int64_t paid[2]; /* bytes to the peer, to the client that are drawn and not carried; below 0: a debt */
@@ -62,6 +67,7 @@ extern const struct module pipe_module;
 struct pipe *pipe_create(struct turn *t, struct conn *c, uint32_t id);
 /* It has its socket: can be found by id from now on. */
 void pipe_take(struct pipe *p, int fd, struct bytes user);
+timer_fire pipe_on_timer; /* pipe_carry.c */
 /* With its socket; tells the allocation's worker. NULL is fine. */
 void pipe_destroy(struct pipe *p);
 /* The one of that connection that is not open yet. */

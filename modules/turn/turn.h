@@ -35,6 +35,7 @@ struct turn_config {
     bool old_channels;
     int64_t max_tcp_connections;
     int64_t tcp_connect_timeout;
+    int64_t tcp_half_closed_timeout;
     int64_t user_allocations;
     int64_t total_allocations;
     int64_t user_bandwidth; /* bytes a second, each way */

@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import Failure, check, check_equal, run, wait_for
 from lab.gateway import Gateway, free_ports
+from lab.half_tls import HalfTls
 from lab.turn_client import (ALLOCATE, CONNECT, CONNECTION_BIND, CONNECTION_ID, EVEN_PORT, REQUESTED_TRANSPORT,
                              TCP_PROTOCOL, XOR_PEER_ADDRESS, TurnClient, TurnError)
 
@@ -172,11 +173,42 @@ def client_end_delivers(case, gateway, make):
     expected = sender.done("eight megabytes")
     near.close()
     check_equal(reader.done("what came before the client's end"), expected, "checksum before the client's end")
-    # The peer has not closed: it is not waited for without end.
+    # The peer has not closed: it is not waited for without end, be it half closed (TCP) or cut off (TLS).
     wait_for(lambda: gateway.stat("turn_tcp_connections") == 0, 10, "the connection's record has gone")
     far.close()
     control.close()
     case.say("what either side sent before its end is delivered")
+
+
+def half_closes(case, gateway, name, make_half, make):
+    """One side sends much to a slow reader and ends; what it sent arrives, then its end; the other side answers at
+    length and ends too. From either side."""
+    control, size = make(), 6 << 20
+    control.allocate(transport=TCP_PROTOCOL)
+    for by_client in (True, False):
+        peer = Peer(case)
+        number = control.connect(peer.address)
+        far = peer.take()
+        data = make_half()
+        check_equal(data.bind_connection(number), b"", "data before any was sent")
+        near = data.socket
+        near.settimeout(30)
+        asks, answers = (near, far) if by_client else (far, near)
+        sender, reader = Flow(send, asks, size), Flow(read, answers, 2 * size, b"", 0.005)
+        expected = sender.done("the question")
+        asks.shutdown(socket.SHUT_WR)
+        check_equal(reader.done("what came before the end"), expected, "checksum of the question")
+        check_equal(reader.bytes, size, "bytes before the end")
+        sender, reader = Flow(send, answers, size), Flow(read, asks, 2 * size, b"", 0.005)
+        expected = sender.done("the answer")
+        answers.shutdown(socket.SHUT_WR)
+        check_equal(reader.done("the answer before its end"), expected, "checksum of the answer")
+        check_equal(reader.bytes, size, "bytes of the answer")
+        wait_for(lambda: gateway.stat("turn_tcp_connections") == 0, 5, "the pipe ends when both sides have ended")
+        near.close()
+        far.close()
+        case.say(f"{name}: half closed by {'the client' if by_client else 'the peer'}, {size >> 20} MB each way")
+    control.close()
 
 
 def from_peer(case, gateway, make):
@@ -282,6 +314,7 @@ def both_workers(case, gateway, make):
     for near, far in pairs[:8]:
         far.close()
         check_equal(near.recv(1), b"", "the client's end after the peer's")
+        near.close()
     wait_for(lambda: gateway.stat("turn_tcp_connections") == 8, 10, "eight connections are left")
     control.close()
     for near, far in pairs[8:]:
@@ -316,7 +349,7 @@ def thirty_seconds(case, gateway, make):
 
 def test(case):
     tcp, udp = free_ports(2)
-    gateway = Gateway(case, {"turn": {"allow_peers": [f"{PEER}/32", "127.0.0.3/32"]}})
+    gateway = Gateway(case, {"turn": {"allow_peers": [f"{PEER}/32", "127.0.0.3/32"], "tcp_half_closed_timeout": "3s"}})
     gateway.settings["door"]["listen"] += [f"turn+tcp://127.0.0.1:{tcp}", f"turn+udp://127.0.0.1:{udp}"]
     gateway.start()
 
@@ -325,11 +358,16 @@ def test(case):
 
     def over_tcp(**how):
         return TurnClient(gateway.connect_tcp(port=tcp), **how)
+    def over_half_tls():
+        return TurnClient(HalfTls(gateway.connect_tcp(), gateway.tls_context(), "gw.ims.test"))
+
     in_the_end = thirty_seconds(case, gateway, over_tls)
     for name, make in (("TLS", over_tls), ("TCP", over_tcp)):
         both_ways(case, gateway, name, make)
     in_the_end()
     wait_for(lambda: gateway.stat("turn_tcp_connections") == 0, 10, "what came before has ended")
+    half_closes(case, gateway, "TLS", over_half_tls, over_tls)
+    half_closes(case, gateway, "TCP", over_tcp, over_tcp)
     for make in (over_tls, over_tcp):
         client_end_delivers(case, gateway, make)
         from_peer(case, gateway, make)

@@ -115,6 +115,7 @@ void conn_pause(struct conn *c) {}
 
 void conn_resume(struct conn *c) {}
 
+void conn_finish(struct conn *c) {}
 void conn_wait_for_reader(struct conn *c) {}
 
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)

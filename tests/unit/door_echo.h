@@ -5,9 +5,11 @@
 #include "mux/sniff.h"
 
 /* echo: begins with 'E', sends back what it gets, eats only what it could send. 'F': frames of one length
- * byte, 'C': sends as much as `burst_size` and closes, 'H': hands over to echo. */
+ * byte, 'C': sends as much as `burst_size` and closes, 'H': hands over to echo, 'Q': counts what it gets, and
+ * goes on when the peer has ended. */
 static struct seen {
-    int opened, closed, drained;
+    int opened, ended, closed, drained;
+    size_t bytes;
     struct conn *last;
     struct addr peer;
     size_t burst_size;
@@ -131,7 +133,28 @@ static inline enum sniff handing_sniff(struct bytes first)
 }
 static const struct module handing = {.name = "handing", .sniff = handing_sniff, .data = handing_data};
 
-static const struct module *const modules[] = {&echo, &frames, &hungry, &burst, &handing, NULL};
+static inline size_t quiet_data(struct conn *c, struct bytes in)
+{
+    seen.bytes += in.n;
+    return in.n;
+}
+static inline void quiet_ended(struct conn *c)
+{
+    seen.ended++;
+}
+static inline enum sniff quiet_sniff(struct bytes first)
+{
+    return begins_with(first, 'Q');
+}
+static const struct module quiet = {.name = "quiet",
+                                    .sniff = quiet_sniff,
+                                    .opened = on_opened,
+                                    .data = quiet_data,
+                                    .ended = quiet_ended,
+                                    .closed = on_closed,
+                                    .drained = echo_drained};
+
+static const struct module *const modules[] = {&echo, &frames, &hungry, &burst, &handing, &quiet, NULL};
 
 static struct rig rig;
 
