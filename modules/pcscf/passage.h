@@ -8,7 +8,7 @@
 #include "modules/sip/edit.h"
 #include "modules/sip/proxy.h"
 
-#define PASSAGE_IDENTITY_MAX 256
+#define PASSAGE_IDENTITY_MAX 512
 
 struct passage {
     struct pcscf *p;
