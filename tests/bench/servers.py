@@ -1,4 +1,4 @@
-"""servers: the two TURN servers under load, started alike: same certificate, realm, user, relay ports, one core."""
+"""servers: who is under load, started alike: same certificate, realm, user, relay ports, one core."""
 import contextlib
 import os
 import resource
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 REALM, USER, PASSWORD = "bench.test", "bench", "secret"
 FIRST_PORT, LAST_PORT = 28500, 28999   # of the servers
 RELAY_PORTS = (10000, 23999)           # below the kernel's own range; 9000 allocations must fit
@@ -15,13 +16,18 @@ PATIENCE = 30
 
 
 class Trouble(Exception):
-    """A server or the driver did not do its part."""
+    """A server or the driver did not do its part; `ended`: the server that is no more."""
+
+    def __init__(self, text, ended=None):
+        super().__init__(text)
+        self.ended = ended
 
 
-def free_port():
+def free_port(kind=socket.SOCK_STREAM):
     for port in range(FIRST_PORT, LAST_PORT):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket(socket.AF_INET, kind) as s:
+            if kind == socket.SOCK_STREAM:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
                 return port
@@ -55,7 +61,7 @@ def pinned(core):
 
 
 class Server:
-    """One process; `folder` is its own. Subclasses say how it is configured and when it is ready."""
+    """One process and those below it; `folder` is its own. Subclasses say how it is configured and when it is ready."""
     name = ""
 
     def __init__(self, folder, certificate, core):
@@ -72,7 +78,7 @@ class Server:
         command = self.configure()
         with open(f"{self.folder}/log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=pinned(self.core), cwd=self.folder)
+                                            preexec_fn=pinned(self.core), cwd=self.folder, start_new_session=True)
         self.fresh = True
         end = time.monotonic() + PATIENCE
         while not self.is_ready():
@@ -88,14 +94,17 @@ class Server:
             try:
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                pass
+        if self.process:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # a leader that fell may leave the others behind
+            self.process.wait()
         self.process = None
 
-    def tail(self):
+    def tail(self, most=1500):
         try:
             with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as f:
-                return f.read()[-1500:]
+                return f.read()[-most:]
         except OSError:
             return ""
 
@@ -117,22 +126,25 @@ class Sallyport(Server):
     """One worker, since it has one core; everything else as shipped, but for the limits of one address and user."""
     name = "sallyport"
 
-    def __init__(self, folder, certificate, core, programs):
+    def __init__(self, folder, certificate, core, programs, home_port=None):
         super().__init__(folder, certificate, core)
         self.programs = programs
+        self.home_port = home_port  # of the home network behind it; None: the embedded one
 
     def configure(self):
+        back = f', "sip+udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"' if self.home_port else ""
+        home = f'core = "udp:127.0.0.1:{self.home_port}"' if self.home_port else ""
         with open(f"{self.folder}/conf", "w", encoding="ascii") as f:
             f.write(f'''process {{ threads = 1 }}
 log {{ level = "warn" }}
 store {{ path = "{self.folder}/state" }}
 control {{ socket = "{self.folder}/control" }}
 door {{
-  listen = {{ "tls://127.0.0.1:{self.port}" }}
+  listen = {{ "tls://127.0.0.1:{self.port}"{back} }}
   per_address_exempt = {{ "127.0.0.0/8" }}
 }}
 tls {{ certificates = {{ "{self.cert}" }} keys = {{ "{self.key}" }} }}
-pcscf {{ host = "gw.{REALM}" }}
+pcscf {{ host = "127.0.0.1" {home} }}
 registrar {{ domains = {{ "{REALM}" }} }}
 turn {{
   realm = "{REALM}"
@@ -174,3 +186,57 @@ class Coturn(Server):
 
     def is_ready(self):
         return "Relay ports initialization done" in self.tail() and self.accepts()
+
+
+class Kamailio(Server):
+    """Debian's; `words` are put into its configuration."""
+    config = ""
+
+    def command(self, words, *more):
+        with open(f"{HERE}/{self.config}", encoding="ascii") as f:
+            text = f.read()
+        for word, value in words.items():
+            text = text.replace(word, value)
+        with open(f"{self.folder}/cfg", "w", encoding="ascii") as f:
+            f.write(text)
+        program = shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if not program:
+            raise Trouble("kamailio is not installed")
+        return [program, "-f", f"{self.folder}/cfg", "-DD", "-E", "-M", "16", "-P", f"{self.folder}/pid", "-Y", self.folder,
+                *more]
+
+    def start(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.folder}/pid")
+        return super().start()
+
+
+class KamailioCore(Kamailio):
+    name, config = "kamailio-core", "kamailio_core.cfg"
+
+    def configure(self):
+        self.port = free_port(socket.SOCK_DGRAM)
+        return self.command({"CORE": f"127.0.0.1:{self.port}", "REALM": REALM, "PASSWORD": PASSWORD}, "-m", "256")
+
+    def is_ready(self):
+        return os.path.exists(f"{self.folder}/pid")
+
+
+class KamailioEdge(Kamailio):
+    name, config = "kamailio", "kamailio_edge.cfg"
+
+    def __init__(self, folder, certificate, core, home_port):
+        super().__init__(folder, certificate, core)
+        self.home_port = home_port
+
+    def configure(self):
+        with open(f"{self.folder}/tls", "w", encoding="ascii") as f:
+            f.write(f"[server:default]\nmethod = TLSv1.2+\nverify_certificate = no\nrequire_certificate = no\n"
+                    f"certificate = {self.cert}\nprivate_key = {self.key}\n")
+        back = free_port(socket.SOCK_DGRAM)
+        return self.command({"DOOR": f"127.0.0.1:{self.port}", "BACK": f"127.0.0.1:{back}",
+                             "CORE": f"127.0.0.1:{self.home_port}", "REALM": REALM, "TLS": f"{self.folder}/tls"},
+                            "-m", "2048")
+
+    def is_ready(self):
+        return os.path.exists(f"{self.folder}/pid") and self.accepts()

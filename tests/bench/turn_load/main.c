@@ -1,12 +1,12 @@
 /* turn_load MODE [options]: see usage. */
 #include "turn_load.h"
-#include <arpa/inet.h>
+#include "words.h"
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
+const char usage[] =
     "turn_load MODE --server ADDRESS:PORT --user NAME --password TEXT [options]\n"
     "\n"
     "modes   relay      packets through channels to an echo peer of its own\n"
@@ -32,42 +32,6 @@ static const char usage[] =
     "One JSON object on standard output. `cost` is the server's: CPU us a packet (each direction counts "
     "one), CPU ms\n"
     "a cycle, KiB an allocation, CPU s a GB; of a storm, the calls' p99 delay by its quiet value.\n";
-
-_Noreturn static void wrong(const char *what)
-{
-    fprintf(stderr, "turn_load: %s\n\n%s", what, usage);
-    exit(2);
-}
-
-static unsigned number(const char *text, unsigned least, unsigned most, const char *name)
-{
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-    if (*end || end == text || n < least || n > most)
-        wrong(name);
-    return (unsigned)n;
-}
-
-static double duration(const char *text)
-{
-    char *end;
-    double s = strtod(text, &end);
-    if (*end || end == text || !(s >= 0 && s <= 86400))
-        wrong("seconds: 0 to 86400");
-    return s;
-}
-
-static void read_server(struct options *o, char *text)
-{
-    char *colon = strrchr(text, ':');
-    if (!colon)
-        wrong("--server ADDRESS:PORT");
-    *colon = 0;
-    o->server.sin_family = AF_INET;
-    o->server.sin_port = htons((uint16_t)number(colon + 1, 1, 65535, "port: 1 to 65535"));
-    if (inet_pton(AF_INET, text, &o->server.sin_addr) != 1)
-        wrong("--server: an IPv4 address");
-}
 
 static enum direction read_direction(const char *text)
 {
@@ -98,7 +62,7 @@ static void take_option(struct options *o, int which)
 {
     switch (which) {
     case 's':
-        read_server(o, optarg);
+        words_server(&o->server, optarg);
         break;
     case 'u':
         o->user = optarg;
@@ -107,37 +71,37 @@ static void take_option(struct options *o, int which)
         o->password = optarg;
         break;
     case 'i':
-        o->server_pid = (int)number(optarg, 1, 1u << 30, "--server-pid");
+        o->server_pid = (int)words_number(optarg, 1, 1u << 30, "--server-pid");
         break;
     case 't':
-        o->seconds = duration(optarg);
+        o->seconds = words_seconds(optarg);
         break;
     case 'w':
-        o->warmup = duration(optarg);
+        o->warmup = words_seconds(optarg);
         break;
     case 'c':
-        o->clients = number(optarg, 1, 20000, "--clients: 1 to 20000");
+        o->clients = words_number(optarg, 1, 20000, "--clients: 1 to 20000");
         break;
     case 'l':
-        o->size = number(optarg, PAYLOAD_MIN, PAYLOAD_MAX, "--size: 16 to 1400");
+        o->size = words_number(optarg, PAYLOAD_MIN, PAYLOAD_MAX, "--size: 16 to 1400");
         break;
     case 'W':
-        o->window = number(optarg, 1, 10000, "--window: 1 to 10000");
+        o->window = words_number(optarg, 1, 10000, "--window: 1 to 10000");
         break;
     case 'r':
-        o->pps = number(optarg, 1, 100000, "--pps: 1 to 100000");
+        o->pps = words_number(optarg, 1, 100000, "--pps: 1 to 100000");
         break;
     case 'D':
         o->direction = read_direction(optarg);
         break;
     case 'T':
-        o->threads = number(optarg, 1, 512, "--threads: 1 to 512");
+        o->threads = words_number(optarg, 1, 512, "--threads: 1 to 512");
         break;
     case 'R':
-        o->rate = number(optarg, 1, 100000, "--rate: 1 to 100000");
+        o->rate = words_number(optarg, 1, 100000, "--rate: 1 to 100000");
         break;
     case 'P':
-        o->peer_port = (uint16_t)number(optarg, 1, 65535, "--peer-port: 1 to 65535");
+        o->peer_port = (uint16_t)words_number(optarg, 1, 65535, "--peer-port: 1 to 65535");
         break;
     case 'x':
         o->plain = true;

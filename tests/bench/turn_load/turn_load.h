@@ -4,8 +4,9 @@
  * shares no code with the gateway. A client is a blocking connection while it is set up; the relay workload
  * then makes them all non-blocking and drives them from one thread, with an echo peer of its own on a second
  * one. What comes from the server is cut into frames as the stream it is: how many messages come in one read
- * is the server's choice. Times are nanoseconds of the monotonic clock. */
+ * is the server's choice. */
 #pragma once
+#include "measure.h"
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
@@ -17,8 +18,6 @@
 #define CHANNEL_NUMBER 0x4000u
 #define PAYLOAD_MIN    16u /* sequence number and time of sending */
 #define PAYLOAD_MAX    1400u
-#define SECOND         1000000000ull
-#define MILLISECOND    1000000ull
 
 enum direction { ECHO, UP, DOWN };
 
@@ -39,38 +38,6 @@ struct options {
     uint16_t peer_port;  /* 0: any */
     bool handshake_only; /* cycle */
 };
-
-/* --- measure.c: clocks, the server's costs, delays, the report --- */
-
-uint64_t time_now(void);
-void time_sleep_until(uint64_t at);
-
-struct cost {
-    double user, system; /* seconds of CPU since the process began */
-};
-struct cost cost_of(int pid); /* 0: our own */
-static inline double cost_between(struct cost a, struct cost b)
-{
-    return b.user - a.user + b.system - a.system;
-}
-long memory_of(int pid); /* resident, in KiB */
-
-#define DELAY_STEPS 64u /* to a power of two: 1.6 % wide */
-struct delays {
-    uint64_t n;
-    uint64_t counts[64 * DELAY_STEPS];
-};
-void delays_add(struct delays *d, uint64_t ns);
-void delays_merge(struct delays *into, const struct delays *from);
-double delays_us(const struct delays *d, double share); /* 0.5: the median */
-
-/* One JSON object on standard output. */
-void report_begin(const char *mode);
-void report_number(const char *name, double value);
-void report_text(const char *name, const char *value);
-void report_delays(const char *prefix, const struct delays *d); /* PREFIX_p50_us, PREFIX_p99_us */
-void report_end(void);
-_Noreturn void give_up(const char *what, int code);
 
 /* --- client.c: a TURN client --- */
 

@@ -1,6 +1,8 @@
 /* Clocks, costs, delays and the report. */
-#include "turn_load.h"
+#include "measure.h"
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,40 +31,106 @@ static struct cost own_cost(void)
                          (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6};
 }
 
-/* proc(5): fields 14 and 15, counted behind the name, which may hold anything but ends with the last ')'. */
-struct cost cost_of(int pid)
+/* One file of a process of /proc, or "" when it is gone. */
+static void read_proc(int pid, const char *name, char *text, size_t cap)
 {
-    char path[64], text[1024];
-    struct cost c = {0, 0};
-    unsigned long user, kernel;
-    if (!pid)
-        return own_cost();
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    char path[64];
+    text[0] = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
     FILE *f = fopen(path, "r");
     if (!f)
-        return c;
-    size_t n = fread(text, 1, sizeof text - 1, f);
+        return;
+    text[fread(text, 1, cap - 1, f)] = 0;
     fclose(f);
-    text[n] = 0;
+}
+
+/* proc(5): field 4, counted behind the name, which may hold anything but ends with the last ')'. */
+static int parent_of(int pid)
+{
+    char text[1024];
+    int parent = 0;
+    read_proc(pid, "stat", text, sizeof text);
     const char *rest = strrchr(text, ')');
-    double tick = (double)sysconf(_SC_CLK_TCK);
-    if (rest && sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) == 2)
-        c = (struct cost){(double)user / tick, (double)kernel / tick};
-    return c;
+    return rest && sscanf(rest + 2, "%*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool is_below(int pid, int top)
+{
+    for (unsigned depth = 0; pid > 1 && depth < 16; depth++, pid = parent_of(pid))
+        if (pid == top)
+            return true;
+    return false;
+}
+
+/* Sums `one` over the process and all below it. */
+static double sum_over(int top, double (*one)(int pid))
+{
+    double sum = 0;
+    DIR *all = opendir("/proc");
+    for (struct dirent *d; all && (d = readdir(all));) {
+        int pid = atoi(d->d_name);
+        if (pid > 0 && is_below(pid, top))
+            sum += one(pid);
+    }
+    if (all)
+        closedir(all);
+    return sum;
+}
+
+/* Fields 14 and 15. */
+static double ticks_of(int pid, bool kernel)
+{
+    char text[1024];
+    unsigned long ours, kernels;
+    read_proc(pid, "stat", text, sizeof text);
+    const char *rest = strrchr(text, ')');
+    if (!rest ||
+        sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &ours, &kernels) != 2)
+        return 0;
+    return (double)(kernel ? kernels : ours) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double user_of(int pid)
+{
+    return ticks_of(pid, false);
+}
+
+static double system_of(int pid)
+{
+    return ticks_of(pid, true);
+}
+
+struct cost cost_of(int pid)
+{
+    return pid ? (struct cost){sum_over(pid, user_of), sum_over(pid, system_of)} : own_cost();
+}
+
+static double resident_of(int pid)
+{
+    char text[256];
+    long size, resident;
+    read_proc(pid, "statm", text, sizeof text);
+    return sscanf(text, "%ld %ld", &size, &resident) == 2
+               ? (double)(resident * (sysconf(_SC_PAGESIZE) / 1024))
+               : 0;
+}
+
+static double proportional_of(int pid)
+{
+    char text[4096];
+    read_proc(pid, "smaps_rollup", text, sizeof text);
+    const char *line = strstr(text, "\nPss:");
+    return line ? strtod(line + 5, NULL) : 0;
 }
 
 long memory_of(int pid)
 {
-    char path[64];
-    long size = 0, resident = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", pid);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%ld %ld", &size, &resident) != 2)
-        resident = 0;
-    fclose(f);
-    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+    return (long)sum_over(pid, resident_of);
+}
+
+long share_of(int pid)
+{
+    return (long)sum_over(pid, proportional_of);
 }
 
 /* Below DELAY_STEPS each value has its own count; above, each power of two has DELAY_STEPS of them. */
@@ -138,6 +206,6 @@ void report_end(void)
 
 void give_up(const char *what, int code)
 {
-    fprintf(stderr, "turn_load: %s: %s%d\n", what, code > 0 ? "STUN error " : "", code);
+    fprintf(stderr, "%s: %s: %s%d\n", program_invocation_short_name, what, code > 0 ? "error " : "", code);
     exit(1);
 }
