@@ -2,7 +2,6 @@
 #include "mux/conn.h"
 #include "mux/conn_private.h"
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,7 +43,8 @@ void entry_watch(struct entry *e)
     e->events = events;
     if (!events)
         return;
-    ev_io_set(&e->io, e->fd, events);
+    ev_io_modify(&e->io,
+                 events); /* stopped and started with the same events: the kernel need not hear of it */
     ev_set_priority(&e->io, priority);
     ev_io_start(e->door->w->loop, &e->io);
 }
@@ -181,7 +181,6 @@ void entry_accept(struct listener *l, int fd, const struct addr *peer)
         return;
     }
     stat_inc(&d->stats[l->transport == TRANSPORT_TLS ? DOOR_OPEN_TLS : DOOR_OPEN_TCP]);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     look_at_local(e);
     e->deadline = d->w->now + (uint64_t)d->config->handshake_timeout;
     e->stage = STAGE_PROXY;

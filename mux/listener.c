@@ -3,6 +3,7 @@
 #include "mux/listen_spec.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -156,6 +157,7 @@ static int open_tcp(struct door *d, struct listener *l, bool first)
     l->fd = listener_socket(&l->local, SOCK_STREAM, first);
     if (l->fd < 0)
         return l->fd;
+    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* what it accepts inherits it */
     if (listen(l->fd, (int)d->config->backlog) < 0) {
         int rc = -errno;
         close(l->fd);
