@@ -81,6 +81,12 @@ static inline bool stun_attribute_is_optional(uint16_t type)
 #define STUN_FAMILY_V4 0x01
 #define STUN_FAMILY_V6 0x02
 
+/* What computes MESSAGE-INTEGRITY, kept for the next message by who has many of them. One thread at a time.
+ * NULL: out of memory. It keeps the last key until the next one comes. */
+struct stun_mac;
+struct stun_mac *stun_mac_create(void);
+void stun_mac_destroy(struct stun_mac *m); /* NULL is fine */
+
 /* --- reading
  * ------------------------------------------------------------------------------------------------ */
 
@@ -93,6 +99,7 @@ struct stun_message {
     size_t integrity_at; /* offset of that attribute's header, 0 when there is none */
     size_t integrity256_at;
     size_t fingerprint_at;
+    struct stun_mac *mac; /* yours to set, not owned; NULL: made for the occasion */
 };
 
 struct stun_attr {
@@ -137,6 +144,7 @@ bool stun_fingerprint_ok(const struct stun_message *m);
  * fingerprint, come last. What does not fit makes stun_end give 0. */
 struct stun_writer {
     struct wire_out out;
+    struct stun_mac *mac; /* as in stun_message */
 };
 
 void stun_begin(struct stun_writer *w, void *mem, size_t cap, uint16_t type, const uint8_t *id);

@@ -10,7 +10,7 @@ uint16_t stun_type(enum stun_class class, uint16_t method)
 
 void stun_begin(struct stun_writer *w, void *mem, size_t cap, uint16_t type, const uint8_t *id)
 {
-    w->out = wire_out(mem, cap);
+    *w = (struct stun_writer){.out = wire_out(mem, cap)};
     wire_put_u16(&w->out, type);
     wire_put_u16(&w->out, 0);
     wire_put_u32(&w->out, STUN_MAGIC);

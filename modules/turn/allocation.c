@@ -49,6 +49,7 @@ static void fill(struct allocation *a, struct turn *t, const struct allocation_w
     a->mobility.on = wish->mobile;
     list_init(&a->permissions);
     list_init(&a->channels);
+    list_init(&a->unwritten);
     random_fill(a->id, sizeof(a->id));
     memcpy(a->made_by, wish->made_by, sizeof(a->made_by));
     a->name_n = (uint8_t)wish->name.n;
@@ -157,7 +158,7 @@ int allocation_create(struct turn *t, const struct allocation_wish *wish, struct
     path_open(&a->paths[0], a, &wish->client);
     a->client = wish->client;
     allocation_wake(a, a->expires);
-    row_allocation(a);
+    rows_changed(a);
     turn_count(t, TS_CREATED);
     turn_count(t, TS_ALLOCATIONS);
     log_debug(&t->w->log, "turn.allocated", F_BYTES("user", wish->name), F_ADDR("client", &wish->client.addr),
@@ -203,6 +204,7 @@ void allocation_destroy(struct allocation *a, enum allocation_end why)
               F_STR("because", names[why]), F_UINT("to_peer", a->bytes[0]), F_UINT("to_client", a->bytes[1]));
     batch_flush(t); /* what the client sent before the end goes out before the socket closes */
     row_allocation_gone(a);
+    list_remove(&a->unwritten);
     channel_drop_all(a);
     permission_drop_all(a);
     timer_stop(&t->w->timers, &a->timer);
@@ -229,7 +231,7 @@ void allocation_refresh(struct allocation *a, uint8_t family, uint64_t lifetime)
     if (family == ADDR_NONE || family == a->second.relayed.family)
         a->second_expires = expires;
     allocation_wake(a, next_expiry(a));
-    row_allocation(a);
+    rows_changed(a);
 }
 
 bool allocation_drop_family(struct allocation *a, uint8_t family)
@@ -246,8 +248,8 @@ bool allocation_drop_family(struct allocation *a, uint8_t family)
         a->expires = a->second_expires;
     }
     close_second(a);
-    a->stored = 0; /* the row names both */
-    row_allocation(a);
+    a->row_stale = true; /* it names both */
+    rows_changed(a);
     return true;
 }
 

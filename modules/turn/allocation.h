@@ -58,7 +58,9 @@ struct allocation {
     struct relay_udp second;   /* of the other family; fd -1: there is none */
     uint64_t created, expires; /* worker ms; `expires` is the first relay's */
     uint64_t second_expires;
-    uint64_t stored;
+    uint64_t stored;       /* the expiry that the store has; 0: no row */
+    bool row_stale;        /* the row says something else that is no longer true */
+    struct list unwritten; /* in turn.unwritten */
     struct bandwidth bandwidth;
     struct mobility mobility;
     struct list permissions; /* the last used in front */

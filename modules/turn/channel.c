@@ -124,7 +124,7 @@ static unsigned bind_channel(struct allocation *a, uint16_t number, const struct
         return 508;
     c->expires = a->turn->w->now + CHANNEL_MS;
     allocation_wake(a, c->expires);
-    row_channel(a, c);
+    rows_changed(a);
     return 0;
 }
 

@@ -13,6 +13,7 @@ struct deferred *deferred_create(const struct request *rq)
     d->rq.name = credential_name(&d->rq.credential);
     /* It was read once, so it can be read again; what was found are views of the copy now. */
     stun_read(bytes_of(d->bytes, raw.n), &d->rq.message);
+    d->rq.message.mac = rq->message.mac;
     return d;
 }
 

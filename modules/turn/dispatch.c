@@ -142,6 +142,7 @@ void dispatch(struct turn *t, const struct client *from, struct bytes message)
         turn_count(t, TS_DROP_METHOD);
         return;
     }
+    rq.message.mac = t->mac;
     rq.allocation = allocation_of(t, from);
     run(&rq, m);
     credential_wipe(&rq.credential);
@@ -151,6 +152,7 @@ void answer_begin(const struct request *rq, struct answer *a)
 {
     stun_begin(&a->w, a->bytes, sizeof(a->bytes), stun_type(STUN_SUCCESS, rq->message.method),
                rq->message.id);
+    a->w.mac = rq->turn->mac;
 }
 
 static const struct {
@@ -169,6 +171,7 @@ void answer_begin_error(const struct request *rq, struct answer *a, unsigned cod
         if (error_stats[i].code == code)
             turn_count(rq->turn, error_stats[i].stat);
     stun_begin(&a->w, a->bytes, sizeof(a->bytes), stun_type(STUN_ERROR, rq->message.method), rq->message.id);
+    a->w.mac = rq->turn->mac;
     stun_put_error(&a->w, code);
 }
 

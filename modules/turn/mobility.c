@@ -140,7 +140,7 @@ unsigned mobility_move(struct request *rq)
         come_back(a);
     a->mobility.serial++;
     a->mobility.old_until = t->w->now + RETAIN_MS;
-    a->stored = 0; /* the row names client and serial */
+    a->row_stale = true; /* it names client and serial */
     turn_count(t, TS_MOVED);
     return 0;
 }
@@ -169,7 +169,7 @@ static void go_away(struct allocation *a)
     a->expires = sooner(a->expires, until);
     a->second_expires = sooner(a->second_expires, until);
     allocation_wake(a, a->expires);
-    row_allocation(a);
+    rows_changed(a);
     turn_count(t, TS_AWAY);
     turn_count(t, TS_WENT_AWAY);
 }

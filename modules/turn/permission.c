@@ -65,7 +65,7 @@ struct permission *permission_install(struct allocation *a, const struct addr *p
         return NULL;
     p->expires = a->turn->w->now + PERMISSION_MS;
     allocation_wake(a, p->expires);
-    row_permission(a, p);
+    rows_changed(a);
     return p;
 }
 

@@ -2,7 +2,8 @@
 #include "appliance/core/store.h"
 #include "modules/turn/allocation.h"
 
-#define SLACK_MS 60000u
+#define SLACK_MS  60000u
+#define GATHER_MS 50u
 
 static const struct store_stmt put_allocation = {
     STORE_SOFT,
@@ -46,26 +47,25 @@ static struct store_value id_of(const struct allocation *a)
 static int64_t wall_of(const struct allocation *a, uint64_t ms)
 {
     const struct worker *w = a->turn->w;
-    return w->wall + ((int64_t)ms - (int64_t)w->now) / 1000;
+    return w->wall + ((int64_t)ms - (int64_t)w->now + 500) / 1000;
 }
 
 /* Does the store have to be told? Then it is taken for told. */
-static bool fell_behind(const struct allocation *a, uint64_t *stored, uint64_t expires)
+static bool fell_behind(uint64_t *stored, uint64_t expires)
 {
-    /* A TCP allocation is not written: with us its connections end, and it is nothing without them. */
-    if (!store_of(a) || a->tcp)
-        return false;
     if (*stored && expires >= *stored && expires - *stored < SLACK_MS)
         return false;
     *stored = expires;
     return true;
 }
 
-void row_allocation(struct allocation *a)
+static void row_allocation(struct allocation *a)
 {
     char client[ADDR_TEXT], relayed[ADDR_TEXT], too[ADDR_TEXT];
-    if (!fell_behind(a, &a->stored, allocation_expires(a)))
+    if (!fell_behind(&a->stored, allocation_expires(a)) && !a->row_stale)
         return;
+    a->row_stale = false;
+    a->stored = allocation_expires(a);
     size_t client_n = addr_format(&a->client.addr, client),
            relayed_n = addr_format(&a->relay.relayed, relayed),
            too_n = a->second.fd >= 0 ? addr_format(&a->second.relayed, too) : 0;
@@ -93,10 +93,10 @@ void row_allocation_gone(const struct allocation *a)
         store_exec(store_of(a), &delete_allocation, v, 1);
 }
 
-void row_permission(const struct allocation *a, struct permission *p)
+static void row_permission(const struct allocation *a, struct permission *p)
 {
     char peer[ADDR_TEXT];
-    if (!fell_behind(a, &p->stored, p->expires))
+    if (!fell_behind(&p->stored, p->expires))
         return;
     const struct store_value v[] = {
         id_of(a),
@@ -116,10 +116,10 @@ void row_permission_gone(const struct allocation *a, struct permission *p)
     store_exec(store_of(a), &delete_permission, v, sizeof(v) / sizeof(v[0]));
 }
 
-void row_channel(const struct allocation *a, struct channel *c)
+static void row_channel(const struct allocation *a, struct channel *c)
 {
     char peer[ADDR_TEXT];
-    if (!fell_behind(a, &c->stored, c->expires))
+    if (!fell_behind(&c->stored, c->expires))
         return;
     const struct store_value v[] = {
         id_of(a),
@@ -137,4 +137,48 @@ void row_channel_gone(const struct allocation *a, struct channel *c)
     c->stored = 0;
     const struct store_value v[] = {id_of(a), V_INT(c->number)};
     store_exec(store_of(a), &delete_channel, v, sizeof(v) / sizeof(v[0]));
+}
+
+/* --- when --- */
+
+static void write_rows(struct allocation *a)
+{
+    row_allocation(a);
+    list_each (it, &a->permissions) {
+        struct permission *p = container_of(it, struct permission, link);
+        if (permission_is_live(p, a->turn->w->now))
+            row_permission(a, p);
+    }
+    list_each (it, &a->channels)
+        row_channel(a, container_of(it, struct channel, link));
+}
+
+static void on_gathered(struct worker *w, struct timer *timer)
+{
+    struct turn *t = container_of(timer, struct turn, rows_due);
+    struct list *it;
+    while ((it = list_pop_front(&t->unwritten)))
+        write_rows(container_of(it, struct allocation, unwritten));
+}
+
+void rows_init(struct turn *t)
+{
+    list_init(&t->unwritten);
+    t->rows_due.fire = on_gathered;
+}
+
+void rows_fini(struct turn *t)
+{
+    timer_stop(&t->w->timers, &t->rows_due);
+}
+
+void rows_changed(struct allocation *a)
+{
+    struct turn *t = a->turn;
+    /* A TCP allocation is not written: with us its connections end, and it is nothing without them. */
+    if (!store_of(a) || a->tcp || list_linked(&a->unwritten))
+        return;
+    list_push_back(&t->unwritten, &a->unwritten);
+    if (!timer_armed(&t->rows_due))
+        timer_set(&t->w->timers, &t->rows_due, t->w->now + GATHER_MS);
 }

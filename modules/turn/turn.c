@@ -1,12 +1,14 @@
 /* The module's slots: from the door's bytes to frames, from frames to dispatch or to the relay. */
 #include "modules/turn/turn.h"
 #include "modules/stun/frame.h"
+#include "modules/stun/stun.h"
 #include "modules/turn/allocation.h"
 #include "modules/turn/connection_bind.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/quota.h"
 #include "modules/turn/reservation.h"
 #include "modules/turn/send.h"
+#include "modules/turn/store_rows.h"
 #include "mux/conn.h"
 #include "mux/sniff.h"
 #include <errno.h>
@@ -20,10 +22,12 @@ struct turn *turn_of(const struct worker *w)
 static int fill(struct turn *t)
 {
     list_init(&t->reservations);
+    rows_init(t);
     random_fill(t->none, sizeof(t->none));
     t->receive = malloc((size_t)RECEIVE_SLOTS * RECEIVE_SLOT);
     t->quota = quota_join(t->w->gw);
-    if (!t->receive || !t->quota)
+    t->mac = stun_mac_create();
+    if (!t->receive || !t->quota || !t->mac)
         return -ENOMEM;
     int rc = slots_init(&t->allocations, sizeof(struct allocation), ALLOCATIONS_MAX, t->w->id);
     if (rc == 0)
@@ -42,11 +46,13 @@ static void release(struct turn *t)
     if (t->quota)
         quota_part(t->w->gw);
     tcp_room_close(t);
+    rows_fini(t);
     roaming_fini(t);
     peer_policy_fini(t);
     ports_fini(t);
     map_fini(&t->by_client);
     slots_fini(&t->allocations);
+    stun_mac_destroy(t->mac);
     free(t->receive);
     free(t);
 }

@@ -23,6 +23,7 @@
 struct quota;
 struct conn;
 struct tcp_room;
+struct stun_mac;
 
 struct turn_config {
     const char *realm;
@@ -142,7 +143,9 @@ struct turn {
     struct quota *quota;
     struct slots allocations;
     struct list reservations; /* that this worker made */
-    struct map by_client;     /* allocations whose client speaks UDP, by 5-tuple */
+    struct list unwritten;    /* allocations whose rows have changed */
+    struct timer rows_due;
+    struct map by_client; /* allocations whose client speaks UDP, by 5-tuple */
     struct relay_address relays[RELAY_ADDRESSES_MAX];
     unsigned n_relays;
     struct port_range relay_ports; /* of the start: a reload does not move them */
@@ -153,7 +156,8 @@ struct turn {
     uint8_t *receive;     /* RECEIVE_SLOTS of RECEIVE_SLOT bytes each: datagrams from peers */
     uint64_t indications; /* Data indications sent: their transaction ids come from it */
     struct roaming roaming;
-    uint8_t none[16]; /* a random key: what a user that does not exist is checked against */
+    struct stun_mac *mac; /* for all requests and answers */
+    uint8_t none[16];     /* a random key: what a user that does not exist is checked against */
 };
 
 extern const struct module turn_module;

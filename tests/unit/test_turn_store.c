@@ -2,6 +2,7 @@
  * gone with them. */
 #include "appliance/core/schema.h"
 #include "appliance/core/store.h"
+#include "modules/turn/store_rows.h"
 #include "turn_fixture.h"
 #include <dirent.h>
 
@@ -60,9 +61,11 @@ static const struct store_stmt all_permissions = {STORE_SOFT,
                                                   "SELECT peer, expires FROM permission ORDER BY peer"};
 static const struct store_stmt all_channels = {STORE_SOFT, "SELECT peer, number, expires FROM channel"};
 
+/* What is gathered is written first. */
 static struct row ask_store(struct bench *b, const struct store_stmt *st)
 {
     struct row r = {0};
+    bench_pass(b, 50);
     assert_true(store_query(b->gw.store, st, NULL, 0, take_row, &r) >= 0);
     return r;
 }
@@ -102,10 +105,27 @@ static void rows_go_when_it_ends(void **state)
     struct addr peer = addr_text("127.0.0.2:4001");
     bench_allocate(b);
     assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+    assert_int_equal(ask_store(b, &all_allocations).count, 1);
+    assert_int_equal(ask_store(b, &all_permissions).count, 1);
+    assert_int_equal(ask_store(b, &all_channels).count, 1);
     assert_int_equal(bench_refresh(b, 0, &r), 0);
     assert_int_equal(ask_store(b, &all_allocations).count, 0);
     assert_int_equal(ask_store(b, &all_permissions).count, 0);
     assert_int_equal(ask_store(b, &all_channels).count, 0);
+}
+
+static void what_is_gone_at_once_is_never_written(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct addr peer = addr_text("127.0.0.2:4001");
+    bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &peer), 0);
+    bench_pass(b, 49);
+    assert_int_equal(bench_refresh(b, 0, &r), 0);
+    bench_pass(b, 1000);
+    store_flush(b->gw.store);
+    assert_int_equal(store_numbers(b->gw.store).writes, 0);
 }
 
 static void rows_go_when_they_expire(void **state)
@@ -190,12 +210,31 @@ static void rows_follow_a_mobile_client(void **state)
     assert_int_equal(row.number[3], b->w->wall + 600);
 }
 
+/* The row waits to be written anew when the allocation ends: it goes all the same. */
+static void row_goes_with_a_client_that_has_just_moved(void **state)
+{
+    struct bench *b = *state;
+    bench_allocate(b);
+    assert_int_equal(ask_store(b, &mobile_allocations).count, 1);
+    uint32_t cursor = 0;
+    struct allocation *a = slots_next(&turn_of(b->w)->allocations, &cursor);
+    a->row_stale = true;
+    rows_changed(a);
+    allocation_destroy(a, ALLOCATION_DELETED);
+    assert_int_equal(ask_store(b, &mobile_allocations).count, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(rows_of_an_allocation),        T(rows_go_when_it_ends),        T(rows_go_when_they_expire),
-        T(refreshes_are_written_seldom), T(rows_follow_a_mobile_client),
+        T(rows_of_an_allocation),
+        T(rows_go_when_it_ends),
+        T(what_is_gone_at_once_is_never_written),
+        T(row_goes_with_a_client_that_has_just_moved),
+        T(rows_go_when_they_expire),
+        T(refreshes_are_written_seldom),
+        T(rows_follow_a_mobile_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
