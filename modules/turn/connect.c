@@ -112,7 +112,7 @@ void handle_connect(struct request *rq)
     timer_set(&w->timers, &p->timer, w->now + (uint64_t)rq->turn->config->tcp_connect_timeout);
 }
 
-/* The answer goes to where the client is now. */
+/* The answer goes to where the client is now; NULL while it is nowhere (RFC 8016). */
 static struct request *take_request(struct peer_connection *p)
 {
     struct request *rq = p->request ? &p->request->rq : NULL;
@@ -122,15 +122,15 @@ static struct request *take_request(struct peer_connection *p)
     return rq;
 }
 
-static void agree(struct peer_connection *p)
+void connect_agree(struct peer_connection *p)
 {
     struct answer a;
     struct request *rq = take_request(p);
-    if (rq) {
-        answer_begin(rq, &a);
-        stun_put_u32(&a.w, STUN_A_CONNECTION_ID, p->id);
-        answer_send(rq, &a);
-    }
+    if (!rq)
+        return;
+    answer_begin(rq, &a);
+    stun_put_u32(&a.w, STUN_A_CONNECTION_ID, p->id);
+    answer_send(rq, &a);
     deferred_destroy(p->request);
     p->request = NULL;
 }
@@ -156,7 +156,7 @@ static void on_connected(struct turn *t, struct peer_connection *p)
     unwatch(t, p);
     peer_connection_await_bind(p);
     turn_count(t, TS_TCP_CONNECTED);
-    agree(p);
+    connect_agree(p);
 }
 
 void connect_on_ready(struct ev_loop *loop, ev_io *io, int revents)

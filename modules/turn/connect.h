@@ -11,5 +11,7 @@ void handle_connect(struct request *rq);
 
 /* The room's own epoll set has something to say (tcp_room.h has the reason for it). */
 void connect_on_ready(struct ev_loop *loop, ev_io *io, int revents);
+/* Answers with success, unless the client is away: then nothing changes. */
+void connect_agree(struct peer_connection *p);
 /* Before a connecting one is destroyed: answers with 447. */
 void connect_give_up(struct peer_connection *p);

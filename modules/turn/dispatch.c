@@ -114,6 +114,15 @@ static bool fits_allocation(struct request *rq, const struct method *m)
     return false;
 }
 
+/* RFC 8016 3.2.2: Send or ChannelData on the new path show that the client is there. A TCP allocation knows
+ * neither (RFC 6062 3), so any request does. */
+static void hear(struct request *rq)
+{
+    struct allocation *a = rq->allocation;
+    if (a->tcp && a->moving)
+        mobility_heard(a, &rq->client);
+}
+
 static void run(struct request *rq, const struct method *m)
 {
     if (m->class == STUN_REQUEST)
@@ -126,6 +135,8 @@ static void run(struct request *rq, const struct method *m)
         return;
     if (m->needs_allocation && !fits_allocation(rq, m))
         return;
+    if (m->needs_allocation)
+        hear(rq);
     m->handle(rq);
 }
 

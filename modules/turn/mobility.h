@@ -9,7 +9,12 @@
  * than RESUMES_MAX in a minute are refused. The ticket before the current one is good for RETAIN_MS, and only
  * until data on the new path shows that the answer with the new one arrived: RFC 8016 keeps it for
  * retransmissions, and where the answer was lost together with a TCP connection the retransmission comes from
- * another port. */
+ * another port. *
+ * RFC 8016 speaks of UDP relays, and forbids no others. Of a TCP allocation (RFC 6062) the control connection
+ * moves, to another one over TLS or TCP; data connections are connections by themselves, bound by their ids:
+ * those that stand go on, and what waits for a ConnectionBind waits on, to be bound from wherever the client
+ * is. Connections of peers while it is away, and answers to its Connects, are told when it is back, if that
+ * is within the 30 seconds of RFC 6062 5.2 and 5.3. */
 #pragma once
 #include "appliance/base/bytes.h"
 #include "modules/turn/ticket.h"

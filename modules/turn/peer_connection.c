@@ -104,6 +104,7 @@ void peer_connection_destroy(struct peer_connection *p)
         end_pipe(t, p);
         return;
     }
+    deferred_destroy(p->request);
     close(p->fd);
     free(p);
 }

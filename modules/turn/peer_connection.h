@@ -11,6 +11,7 @@
 #include "appliance/base/map.h"
 #include "appliance/core/letter.h"
 #include "appliance/core/timer.h"
+#include <stdbool.h>
 
 struct turn;
 struct allocation;
@@ -32,7 +33,8 @@ struct peer_connection {
     enum peer_state state;
     int fd;                   /* -1 when bound */
     uint16_t worker;          /* bound: where the pipe is */
-    struct deferred *request; /* connecting: the Connect that waits for its answer */
+    struct deferred *request; /* the Connect that waits for its answer */
+    bool untold;              /* so does the ConnectionAttempt, for its client is away (RFC 8016) */
 };
 
 /* How much a pipe carried, told when it is over. */

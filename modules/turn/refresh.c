@@ -79,10 +79,14 @@ static void refresh_by_ticket(struct request *rq, struct bytes ticket)
     /* To end it there is no need to move first. */
     if (!error && !move.again && wanted.lifetime)
         error = mobility_move(rq);
-    if (error)
+    if (error) {
         turn_refuse(rq, error);
-    else
-        answer(rq, &wanted, apply(rq->allocation, &wanted) ? rq->allocation : NULL);
+        return;
+    }
+    struct allocation *a = apply(rq->allocation, &wanted) ? rq->allocation : NULL;
+    answer(rq, &wanted, a);
+    if (a)
+        tcp_relay_tell(a);
 }
 
 void handle_refresh(struct request *rq)

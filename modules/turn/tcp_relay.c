@@ -1,5 +1,6 @@
 #include "modules/turn/tcp_relay.h"
 #include "modules/turn/allocation.h"
+#include "modules/turn/connect.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/peer_connection.h"
 #include "modules/turn/send.h"
@@ -28,7 +29,7 @@ static bool is_welcome(struct allocation *a, const struct addr *peer)
 }
 
 /* RFC 6062 5.3. It asks for no integrity, and clients do not expect any. */
-static int tell_client(const struct peer_connection *p)
+static int attempt(const struct peer_connection *p)
 {
     uint8_t mem[64], id[STUN_ID];
     struct stun_writer w;
@@ -37,6 +38,14 @@ static int tell_client(const struct peer_connection *p)
     stun_put_u32(&w, STUN_A_CONNECTION_ID, p->id);
     stun_put_xor(&w, STUN_A_XOR_PEER_ADDRESS, &p->peer);
     return client_send(&p->allocation->client, bytes_of(mem, stun_end(&w)));
+}
+
+/* A client that is away (RFC 8016) has the time of a ConnectionBind to come back. */
+static void tell_client(struct peer_connection *p)
+{
+    p->untold = client_is_none(&p->allocation->client);
+    if (!p->untold && attempt(p) < 0)
+        peer_connection_destroy(p);
 }
 
 /* RFC 6062 5.3: without a permission it is closed at once. */
@@ -51,8 +60,7 @@ static void welcome(struct allocation *a, int fd, const struct addr *peer)
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
     peer_connection_await_bind(p);
     turn_count(a->turn, TS_TCP_ACCEPTED);
-    if (tell_client(p) < 0)
-        peer_connection_destroy(p);
+    tell_client(p);
 }
 
 /* Without descriptors the socket would stay readable and the loop would spin. */
@@ -127,6 +135,19 @@ void tcp_relay_check_peers(struct allocation *a)
         struct peer_connection *p = container_of(it, struct peer_connection, link);
         if (peer_check(a->turn, &p->peer) != PEER_ALLOWED)
             peer_connection_destroy(p);
+    }
+}
+
+void tcp_relay_tell(struct allocation *a)
+{
+    if (!a->tcp)
+        return;
+    list_each_safe (it, &a->tcp->connections) {
+        struct peer_connection *p = container_of(it, struct peer_connection, link);
+        if (p->untold)
+            tell_client(p);
+        else if (p->state == PEER_PENDING)
+            connect_agree(p);
     }
 }
 

@@ -22,5 +22,7 @@ int tcp_relay_open(struct allocation *a, const struct relay_wish *wish);
 void tcp_relay_close(struct allocation *a);
 /* After the settings changed: connections to peers that are denied now end. */
 void tcp_relay_check_peers(struct allocation *a);
+/* The client is back (RFC 8016): it hears of what peers did while it was away. Fine on any allocation. */
+void tcp_relay_tell(struct allocation *a);
 /* May it have one more connection? */
 bool tcp_relay_room(const struct allocation *a);

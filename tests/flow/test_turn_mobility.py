@@ -10,44 +10,10 @@ from lab.case import Failure, check, check_equal, run, wait_for
 from lab.echo import Echo
 from lab.gateway import Gateway, free_ports
 from lab.turn_client import (ADDITIONAL_FAMILY, DATA, DONT_FRAGMENT, ICMP, INDICATION, IPV4, IPV6, REFRESH,
-                             REQUESTED_FAMILY, XOR_PEER_ADDRESS, Closed, LIFETIME, Stun, TurnClient, TurnError)
+                             REQUESTED_FAMILY, XOR_PEER_ADDRESS, Closed, LIFETIME, Stun, TurnClient)
+from lab.turn_phone import Phone, refused
 
 MOVES = 20
-
-
-def refused(code, action, what):
-    try:
-        action()
-    except TurnError as e:
-        check_equal(e.code, code, f"{what}: error code")
-        return
-    raise Failure(f"{what}: was not refused with {code}")
-
-
-class Phone:
-    """A client that changes its access; `makes` opens a connection each, in turn."""
-
-    def __init__(self, makes):
-        self.makes, self.n = makes, 0
-        self.client = self.connect()
-        self.relayed = self.client.allocate_mobile()
-        check(self.client.ticket, "no MOBILITY-TICKET in the answer to Allocate")
-
-    def connect(self):
-        self.n += 1
-        return self.makes[self.n % len(self.makes)]()
-
-    def break_before_make(self):
-        ticket = self.client.ticket
-        self.client.reset()
-        self.client = self.connect()
-        check_equal(self.client.resume(ticket), 600, "lifetime after the move")
-
-    def make_before_break(self):
-        """Returns the old one, which works until data came on the new one."""
-        old, self.client = self.client, self.connect()
-        self.client.resume(old.ticket)
-        return old
 
 
 def call_goes_on(phone, peer, text):

@@ -11,38 +11,14 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab.case import Failure, check, check_equal, run, wait_for
+from lab.case import check, check_equal, run, wait_for
 from lab.gateway import Gateway, free_ports
 from lab.half_tls import HalfTls
-from lab.turn_client import (ALLOCATE, CONNECT, CONNECTION_BIND, CONNECTION_ID, EVEN_PORT, REQUESTED_TRANSPORT,
-                             TCP_PROTOCOL, XOR_PEER_ADDRESS, TurnClient, TurnError)
+from lab.turn_client import CONNECT, CONNECTION_BIND, CONNECTION_ID, EVEN_PORT, TCP_PROTOCOL, TurnClient
+from lab.turn_phone import TcpPeer, refused
 
 MEGABYTES = 40  # more than the kernel's buffers on the way hold
 PEER = "127.0.0.1"
-
-
-def refused(code, action, what):
-    try:
-        action()
-    except TurnError as e:
-        check_equal(e.code, code, f"{what}: error code")
-        return
-    raise Failure(f"{what}: was not refused with {code}")
-
-
-class Peer:
-    """A TCP peer: listens, and takes connections one by one."""
-
-    def __init__(self, case, address=PEER):
-        self.listener = socket.create_server((address, 0))
-        self.listener.settimeout(10)
-        self.address = self.listener.getsockname()
-        case.undo.callback(self.listener.close)
-
-    def take(self):
-        s, _ = self.listener.accept()
-        s.settimeout(30)
-        return s
 
 
 class Flow(threading.Thread):
@@ -123,7 +99,7 @@ def data_connection(case, make, number):
 
 def both_ways(case, gateway, name, make):
     """The reader waits before it reads, then reads as fast as it likes; meanwhile the daemon must not grow."""
-    control, peer = make(), Peer(case)
+    control, peer = make(), TcpPeer(case)
     control.allocate(transport=TCP_PROTOCOL)
     number = control.connect(peer.address)
     far = peer.take()
@@ -163,7 +139,7 @@ def both_ways(case, gateway, name, make):
 
 def client_end_delivers(case, gateway, make):
     """What the client sent before it closed reaches a peer that is slow to read (RFC 6062 5.5)."""
-    control, peer = make(), Peer(case)
+    control, peer = make(), TcpPeer(case)
     control.allocate(transport=TCP_PROTOCOL)
     number = control.connect(peer.address)
     far = peer.take()
@@ -186,7 +162,7 @@ def half_closes(case, gateway, name, make_half, make):
     control, size = make(), 6 << 20
     control.allocate(transport=TCP_PROTOCOL)
     for by_client in (True, False):
-        peer = Peer(case)
+        peer = TcpPeer(case)
         number = control.connect(peer.address)
         far = peer.take()
         data = make_half()
@@ -255,7 +231,7 @@ def relay_to_relay(case, gateway, make):
 
 
 def errors(case, gateway, make, udp):
-    peer = Peer(case)
+    peer = TcpPeer(case)
     c = make()
     refused(437, lambda: c.connect(peer.address), "Connect without an allocation")
     for kind, value in ((EVEN_PORT, b"\0"), (0x0022, b"12345678")):
@@ -272,7 +248,7 @@ def errors(case, gateway, make, udp):
     refused(443, lambda: c.connect(("::1", 80)), "Connect to another family")
     refused(400, lambda: c.request(CONNECT), "Connect without a peer")
     refused(403, lambda: c.channel(0x4000, peer.address), "ChannelBind on a TCP allocation")
-    closed = Peer(case)
+    closed = TcpPeer(case)
     closed.listener.close()
     refused(447, lambda: c.connect(closed.address), "Connect to a closed port")
     number = c.connect(peer.address)
@@ -296,11 +272,11 @@ def errors(case, gateway, make, udp):
 
 def both_workers(case, gateway, make):
     """So many data connections that some are on the allocation's worker and some on the other."""
-    control, peer = make(), Peer(case)
+    control, peer = make(), TcpPeer(case)
     control.allocate(transport=TCP_PROTOCOL)
     pairs = []
     for i in range(16):
-        other = Peer(case)
+        other = TcpPeer(case)
         number = control.connect(other.address)
         far = other.take()
         near, _ = data_connection(case, make, number)
@@ -326,7 +302,7 @@ def both_workers(case, gateway, make):
 
 def thirty_seconds(case, gateway, make):
     """No ConnectionBind: closed after 30 seconds, not before 29 (RFC 6062 5.2, 5.3)."""
-    control, peer = make(), Peer(case)
+    control, peer = make(), TcpPeer(case)
     relayed = control.allocate(transport=TCP_PROTOCOL)
     control.permission(PEER)
     control.connect(peer.address)

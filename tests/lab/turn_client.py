@@ -204,9 +204,9 @@ class TurnClient:
         self.address_error = answer.get(ADDRESS_ERROR_CODE)
         return self.relayed
 
-    def allocate_mobile(self):
+    def allocate_mobile(self, transport=UDP_PROTOCOL):
         """RFC 8016 3.1: an empty MOBILITY-TICKET asks for one."""
-        return self.allocate(extra=[(MOBILITY_TICKET, b"")])
+        return self.allocate(extra=[(MOBILITY_TICKET, b"")], transport=transport)
 
     def resume(self, ticket, lifetime=600):
         """RFC 8016 3.2: takes over, on this socket, the allocation that the ticket is for."""

@@ -1,14 +1,8 @@
 /* RFC 8016 on one worker: tickets, moves, the old path, and a client that is away. */
+#include "mobility_rig.h"
 #include "modules/turn/quota.h"
-#include "modules/turn/ticket.h"
-#include "turn_fixture.h"
 
 static struct peer peer;
-
-struct held_ticket {
-    uint8_t mem[TICKET_SIZE];
-    size_t n;
-};
 
 static struct conn second, third;
 
@@ -50,46 +44,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void keep_ticket(const struct reply *r, struct held_ticket *out)
-{
-    struct bytes v;
-    assert_true(stun_find(&r->m, STUN_A_MOBILITY_TICKET, &v));
-    assert_true(v.n > 0 && v.n <= sizeof(out->mem));
-    memcpy(out->mem, v.p, v.n);
-    out->n = v.n;
-    assert_null(memchr(out->mem, 0, out->n)); /* clients keep it as a C string */
-}
-
 static unsigned allocate_mobile(struct bench *b, struct held_ticket *out)
 {
-    struct ask a;
-    struct reply r;
-    bench_challenge(b);
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
-    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
-    unsigned code = bench_ask(b, &a, &r);
-    if (!code)
-        keep_ticket(&r, out);
-    return code;
-}
-
-static unsigned resume_for(struct bench *b, struct held_ticket *t, uint32_t seconds)
-{
-    struct ask a;
-    struct reply r;
-    ask_begin(b, &a, STUN_REFRESH);
-    stun_put_u32(&a.w, STUN_A_LIFETIME, seconds);
-    stun_put(&a.w, STUN_A_MOBILITY_TICKET, bytes_of(t->mem, t->n));
-    unsigned code = bench_ask(b, &a, &r);
-    if (!code && seconds)
-        keep_ticket(&r, t);
-    return code;
-}
-
-static unsigned resume(struct bench *b, struct held_ticket *t)
-{
-    return resume_for(b, t, 600);
+    return allocate_mobile_of(b, UDP, out);
 }
 
 /* The client goes on from another connection. */
@@ -151,7 +108,7 @@ static void forbidden_is_405(void **state)
     struct held_ticket t = {.mem = {1}, .n = TICKET_SIZE};
     assert_int_equal(allocate_mobile(b, &t), 405);
     assert_null(bench_allocation(b));
-    assert_int_equal(resume(b, &t), 405);
+    assert_int_equal(resume_here(b, &t), 405);
     assert_int_equal(bench_count(b, TS_ERROR_405), 2);
 }
 
@@ -162,7 +119,7 @@ static void forbidden_by_reload_is_405(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     bench_reload(b, LOOPBACK_SETTINGS "mobility = no\n");
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 405);
+    assert_int_equal(resume_here(b, &t), 405);
 }
 
 /* 3.2.2: both paths work, what peers send goes to the old one until data comes in on the new one; then the
@@ -175,7 +132,7 @@ static void make_before_break(void **state)
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
     struct allocation *a = bench_allocation(b);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     assert_ptr_equal(bench_allocation(b), a);
     expect_at(b, &b->conn);
     b->at = &b->conn;
@@ -200,7 +157,7 @@ static void a_send_indication_switches_too(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     assert_int_equal(bench_permit(b, &peer.addr), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     bench_send(b, &peer.addr, BYTES("hello"));
     peer_expect(&peer, BYTES("hello"));
     assert_true(b->closed && b->closed_conn == &b->conn);
@@ -213,7 +170,7 @@ static void the_end_of_the_old_path_switches(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     drop_conn(b, &b->conn);
     expect_at(b, &second);
     assert_int_equal(bench_count(b, TS_AWAY), 0);
@@ -226,7 +183,7 @@ static void the_end_of_the_new_path_changes_nothing(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     drop_conn(b, &second);
     b->at = &b->conn;
     expect_at(b, &b->conn);
@@ -251,7 +208,7 @@ static void a_client_that_is_away_finds_all_again(void **state)
     go_to(b, &second);
     assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 486); /* one is all that the user may have */
     bench_pass(b, 119000);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     assert_int_equal(bench_count(b, TS_AWAY), 0);
     assert_true(addr_eq(&bench_allocation(b)->relay.relayed, &relayed));
     expect_at(b, &second);
@@ -272,7 +229,7 @@ static void the_wait_is_bounded(void **state)
     assert_int_equal(bench_count(b, TS_ALLOCATIONS), 0);
     assert_int_equal(bench_count(b, TS_AWAY), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 437);
+    assert_int_equal(resume_here(b, &t), 437);
     assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 0);
 }
 
@@ -282,10 +239,10 @@ static void a_ticket_on_its_own_path_is_400(void **state)
     struct bench *b = *state;
     struct held_ticket t;
     assert_int_equal(allocate_mobile(b, &t), 0);
-    assert_int_equal(resume(b, &t), 400);
+    assert_int_equal(resume_here(b, &t), 400);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
-    assert_int_equal(resume(b, &t), 400); /* the new ticket, where it came from */
+    assert_int_equal(resume_here(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 400); /* the new ticket, where it came from */
 }
 
 /* 3.2.2 */
@@ -297,7 +254,7 @@ static void another_users_ticket_is_441(void **state)
     b->name = "bob";
     b->password = "other";
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 441);
+    assert_int_equal(resume_here(b, &t), 441);
     assert_null(bench_allocation(b));
     b->at = &b->conn;
     assert_non_null(bench_allocation(b));
@@ -310,18 +267,18 @@ static void a_forged_ticket_is_400(void **state)
     struct held_ticket t, forged = {.n = 0};
     assert_int_equal(allocate_mobile(b, &t), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &forged), 400);
+    assert_int_equal(resume_here(b, &forged), 400);
     for (size_t i = 0; i < t.n; i++) {
         forged = t;
         forged.mem[i] ^= 1;
-        assert_int_equal(resume(b, &forged), 400);
+        assert_int_equal(resume_here(b, &forged), 400);
     }
     for (size_t n = 0; n < t.n; n++) {
         forged = t;
         forged.n = n;
-        assert_int_equal(resume(b, &forged), 400);
+        assert_int_equal(resume_here(b, &forged), 400);
     }
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
 }
 
 /* A sealed ticket of an allocation that is no more, though its slot is in use again. */
@@ -334,8 +291,8 @@ static void a_dead_allocations_ticket_is_437(void **state)
     assert_int_equal(bench_refresh(b, 0, &r), 0);
     assert_int_equal(allocate_mobile(b, &fresh), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 437);
-    assert_int_equal(resume(b, &fresh), 0);
+    assert_int_equal(resume_here(b, &t), 437);
+    assert_int_equal(resume_here(b, &fresh), 0);
 }
 
 static void a_five_tuple_with_an_allocation_cannot_take_another(void **state)
@@ -347,7 +304,7 @@ static void a_five_tuple_with_an_allocation_cannot_take_another(void **state)
     b->at = &second;
     assert_int_equal(allocate_mobile(b, &other), 0);
     struct allocation *a = bench_allocation(b);
-    assert_int_equal(resume(b, &t), 437);
+    assert_int_equal(resume_here(b, &t), 437);
     assert_ptr_equal(bench_allocation(b), a);
 }
 
@@ -359,17 +316,17 @@ static void a_retransmission_gets_its_answer_again(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     go_to(b, &second);
     old = t;
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     assert_true(t.n != old.n || memcmp(t.mem, old.mem, t.n) != 0);
     struct held_ticket again = old;
-    assert_int_equal(resume(b, &again), 0);
+    assert_int_equal(resume_here(b, &again), 0);
     assert_int_equal(bench_count(b, TS_MOVED), 1);
     bench_pass(b, 29999);
     again = old;
-    assert_int_equal(resume(b, &again), 0);
+    assert_int_equal(resume_here(b, &again), 0);
     bench_pass(b, 1);
     again = old;
-    assert_int_equal(resume(b, &again), 400);
+    assert_int_equal(resume_here(b, &again), 400);
 }
 
 /* The answer was lost with the connection, so the client has the old ticket only. */
@@ -381,10 +338,10 @@ static void the_old_ticket_moves_on_when_the_answer_was_lost(void **state)
     drop_conn(b, &b->conn);
     go_to(b, &second);
     old = t;
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     drop_conn(b, &second);
     go_to(b, &third);
-    assert_int_equal(resume(b, &old), 0);
+    assert_int_equal(resume_here(b, &old), 0);
     assert_non_null(bench_allocation(b));
 }
 
@@ -397,11 +354,11 @@ static void the_old_ticket_ends_with_the_old_path(void **state)
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
     go_to(b, &second);
     old = t;
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     bench_channel_data(b, 0x4000, BYTES("x"));
     go_to(b, &third);
-    assert_int_equal(resume(b, &old), 400);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &old), 400);
+    assert_int_equal(resume_here(b, &t), 0);
 }
 
 static void of_two_moves_the_last_one_counts(void **state)
@@ -411,9 +368,9 @@ static void of_two_moves_the_last_one_counts(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     go_to(b, &third);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     assert_true(b->closed && b->closed_conn == &second);
     assert_null(second.state);
     expect_at(b, &b->conn);
@@ -440,13 +397,13 @@ static void too_many_moves_are_486(void **state)
     assert_int_equal(allocate_mobile(b, &t), 0);
     for (unsigned i = 0; i < RESUMES_MAX; i++) {
         go_to(b, i % 2 ? &second : &third);
-        assert_int_equal(resume(b, &t), 0);
+        assert_int_equal(resume_here(b, &t), 0);
     }
     go_to(b, &third);
-    assert_int_equal(resume(b, &t), 486);
+    assert_int_equal(resume_here(b, &t), 486);
     bench_pass(b, RESUMES_MS);
     go_to(b, &third);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
 }
 
 /* Over UDP there is no connection that could end: the 5-tuple is all. */
@@ -463,13 +420,13 @@ static void a_move_over_udp(void **state)
     b->from = addr_text("198.51.100.9:9999");
     bench_challenge(b);
     old = t;
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     assert_ptr_equal(bench_allocation(b), a);
     peer_send(&peer, &relayed, BYTES("ring"));
     bench_poll(b);
     assert_true(addr_eq(&b->sent_to, &before));
     buf_clear(&b->sent);
-    assert_int_equal(resume(b, &old), 0); /* retransmitted */
+    assert_int_equal(resume_here(b, &old), 0); /* retransmitted */
     bench_channel_data(b, 0x4000, BYTES("here"));
     peer_expect(&peer, BYTES("here"));
     struct addr after = b->from;
@@ -493,41 +450,19 @@ static void a_move_between_transports(void **state)
     drop_conn(b, &b->conn);
     b->stream = false;
     bench_challenge(b);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     peer_send(&peer, &relayed, BYTES("x"));
     bench_poll(b);
     assert_int_equal(buf_len(&b->sent), 5);
     buf_clear(&b->sent);
     b->stream = true;
     go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
+    assert_int_equal(resume_here(b, &t), 0);
     bench_channel_data(b, 0x4000, BYTES("y"));
     peer_send(&peer, &relayed, BYTES("x"));
     bench_poll(b);
     assert_int_equal(buf_len(&b->sent), 8);
     buf_clear(&b->sent);
-}
-
-/* RFC 6062 5.1: such an allocation is not for a client over UDP, so it cannot move there. */
-static void a_tcp_allocation_moves_to_streams_only(void **state)
-{
-    struct bench *b = *state;
-    struct held_ticket t;
-    struct ask a;
-    struct reply r;
-    bench_challenge(b);
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 6);
-    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
-    assert_int_equal(bench_ask(b, &a, &r), 0);
-    keep_ticket(&r, &t);
-    b->stream = false;
-    bench_challenge(b);
-    assert_int_equal(resume(b, &t), 400);
-    b->stream = true;
-    go_to(b, &second);
-    assert_int_equal(resume(b, &t), 0);
-    assert_non_null(bench_allocation(b));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -558,7 +493,6 @@ int main(void)
         T(too_many_moves_are_486),
         T(a_move_over_udp),
         T(a_move_between_transports),
-        T(a_tcp_allocation_moves_to_streams_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

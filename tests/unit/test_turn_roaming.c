@@ -1,34 +1,16 @@
 /* RFC 8016 with two workers: the connection on one, the allocation on the other. */
+#include "mobility_rig.h"
 #include "modules/turn/quota.h"
-#include "modules/turn/ticket.h"
-#include "turn_fixture.h"
 
 static struct peer peer;
 static struct worker *away; /* the second worker; the bench is the first */
 static struct conn second;
 static struct udp_port away_udp;
 
-static struct worker *worker_of_test(struct bench *b)
-{
-    struct token_key key = {.id = 1, .key = {7}};
-    b->gw.n_workers = 2;
-    struct worker *w = worker_create(&b->gw, 1);
-    assert_non_null(w);
-    w->log.level = LOG_ERROR;
-    w->loop = ev_loop_new(EVFLAG_AUTO);
-    w->now = b->w->now + 3;
-    w->wall = b->w->wall;
-    timers_init(&w->timers, w->now);
-    w->tokens = token_box_create(&key, NULL);
-    w->config = bench_config(LOOPBACK_SETTINGS);
-    assert_int_equal(turn_module.start(w), 0);
-    return w;
-}
-
 static int setup(void **state)
 {
     struct bench *b = bench_create(LOOPBACK_SETTINGS);
-    away = worker_of_test(b);
+    away = second_worker(b, LOOPBACK_SETTINGS);
     second = (struct conn){.w = away,
                            .module = &turn_module,
                            .transport = TRANSPORT_TLS,
@@ -42,10 +24,7 @@ static int setup(void **state)
 
 static void settle(struct bench *b)
 {
-    for (unsigned i = 0; i < 3; i++) {
-        worker_turn(away);
-        worker_turn(b->w);
-    }
+    settle_with(b, away);
 }
 
 static int teardown(void **state)
@@ -63,29 +42,9 @@ static int teardown(void **state)
     return 0;
 }
 
-struct held_ticket {
-    uint8_t mem[TICKET_SIZE];
-    size_t n;
-};
-
-static void keep_ticket(const struct reply *r, struct held_ticket *out)
-{
-    struct bytes v;
-    assert_true(stun_find(&r->m, STUN_A_MOBILITY_TICKET, &v));
-    memcpy(out->mem, v.p, v.n);
-    out->n = v.n;
-}
-
 static void allocate_mobile(struct bench *b, struct held_ticket *out)
 {
-    struct ask a;
-    struct reply r;
-    bench_challenge(b);
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
-    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
-    assert_int_equal(bench_ask(b, &a, &r), 0);
-    keep_ticket(&r, out);
+    assert_int_equal(allocate_mobile_of(b, UDP, out), 0);
     assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
 }
 
@@ -98,9 +57,7 @@ static void ask_there(struct bench *b, struct ask *a)
 static void send_resume(struct bench *b, const struct held_ticket *t)
 {
     struct ask a;
-    ask_begin(b, &a, STUN_REFRESH);
-    stun_put_u32(&a.w, STUN_A_LIFETIME, 600);
-    stun_put(&a.w, STUN_A_MOBILITY_TICKET, bytes_of(t->mem, t->n));
+    resume_begin(b, &a, t, 600);
     ask_there(b, &a);
 }
 

@@ -2,9 +2,8 @@
  * another worker and back, and ends it: answered, refused or met with silence, and nothing is left behind on
  * either. */
 #include "failing_malloc.h"
+#include "mobility_rig.h"
 #include "modules/turn/quota.h"
-#include "modules/turn/ticket.h"
-#include "turn_fixture.h"
 
 #ifndef FAILING_MALLOC
 int main(void)
@@ -27,22 +26,6 @@ static struct udp_port away_udp;
 static struct user_key key;
 static struct addr peer;
 
-static struct worker *worker_of_test(struct bench *b)
-{
-    struct token_key tokens = {.id = 1, .key = {7}};
-    b->gw.n_workers = 2;
-    struct worker *w = worker_create(&b->gw, 1);
-    assert_non_null(w);
-    w->log.level = LOG_ERROR;
-    w->now = b->w->now;
-    w->wall = b->w->wall;
-    timers_init(&w->timers, w->now);
-    w->tokens = token_box_create(&tokens, NULL);
-    w->config = bench_config(SETTINGS);
-    assert_int_equal(turn_module.start(w), 0);
-    return w;
-}
-
 /* The client has memory enough. */
 static void ask(struct bench *b, struct ask *a)
 {
@@ -59,10 +42,7 @@ static void ask(struct bench *b, struct ask *a)
         turn_module.data(b->at, bytes_of(a->mem, n));
     else
         turn_module.datagram(&b->udp, &b->from, bytes_of(a->mem, n));
-    for (unsigned i = 0; i < 3; i++) {
-        worker_turn(away);
-        worker_turn(b->w);
-    }
+    settle_with(b, away);
 }
 
 static bool answered_with_ticket(struct bench *b, uint8_t out[static TICKET_SIZE])
@@ -182,7 +162,7 @@ static bool play(bool stream, int nth)
     struct bench *b = bench_create(SETTINGS);
     ev_loop_destroy(b->w->loop);
     b->w->loop = NULL;
-    away = worker_of_test(b);
+    away = second_worker(b, SETTINGS);
     second = (struct conn){.w = away,
                            .module = &turn_module,
                            .transport = TRANSPORT_TLS,

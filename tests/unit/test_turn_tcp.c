@@ -2,8 +2,7 @@
  * errors and their 30 seconds. Peers are sockets on loopback; what a pipe does is in test_turn_pipe.c. */
 #include "modules/turn/pipe.h"
 #include "modules/turn/tcp_room.h"
-#include "turn_fixture.h"
-#include <arpa/inet.h>
+#include "turn_tcp_rig.h"
 
 #define TCP 6
 
@@ -19,43 +18,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct peer listen_open(int backlog)
-{
-    struct peer p = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)};
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t n = sizeof(sin);
-    assert_int_equal(bind(p.fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
-    assert_int_equal(listen(p.fd, backlog), 0);
-    assert_int_equal(getsockname(p.fd, (struct sockaddr *)&sin, &n), 0);
-    p.addr = addr_from_sockaddr((struct sockaddr *)&sin);
-    return p;
-}
-
-static int dial(const struct addr *to)
-{
-    struct sockaddr_storage ss;
-    socklen_t n = addr_to_sockaddr(to, &ss);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&ss, n), 0);
-    return fd;
-}
-
-static struct addr name_of(int fd)
-{
-    struct sockaddr_storage ss;
-    socklen_t n = sizeof(ss);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &n), 0);
-    return addr_from_sockaddr((struct sockaddr *)&ss);
-}
-
-/* Closed by the other side, in order or not. */
-static bool is_over(int fd)
-{
-    uint8_t byte;
-    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno == ECONNRESET);
-}
-
 static unsigned allocate(struct bench *b, struct addr *relayed)
 {
     struct ask a;
@@ -68,58 +30,6 @@ static unsigned allocate(struct bench *b, struct addr *relayed)
         assert_true(stun_find_xor(&r.m, STUN_A_XOR_RELAYED_ADDRESS, relayed));
     assert_false(stun_has(&r.m, STUN_A_RESERVATION_TOKEN));
     return code;
-}
-
-static void begin_connect(struct bench *b, const struct addr *peer)
-{
-    struct ask a;
-    ask_begin(b, &a, STUN_CONNECT);
-    stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, peer);
-    ask_sign(b, &a);
-    ask_send(b, &a);
-}
-
-/* Connect whose answer comes at once or when the kernel has been asked. */
-static unsigned connect_to(struct bench *b, const struct addr *peer, uint32_t *id)
-{
-    struct reply r;
-    begin_connect(b, peer);
-    for (int i = 0; i < 100 && bench_silent(b); i++)
-        bench_poll(b);
-    unsigned code = take_code(b, &r);
-    if (!code && id)
-        assert_true(stun_find_u32(&r.m, STUN_A_CONNECTION_ID, id));
-    return code;
-}
-
-static unsigned bind_id(struct bench *b, uint32_t id)
-{
-    struct ask a;
-    struct reply r;
-    ask_begin(b, &a, STUN_CONNECTION_BIND);
-    stun_put_u32(&a.w, STUN_A_CONNECTION_ID, id);
-    return bench_ask(b, &a, &r);
-}
-
-/* What is asked from now on comes on another connection, of the same client. */
-static struct conn data_conn(struct bench *b)
-{
-    return (struct conn){.w = b->w, .module = &turn_module, .transport = TRANSPORT_TLS, .peer = b->from};
-}
-
-/* The next message to the client is a ConnectionAttempt. */
-static uint32_t take_attempt(struct bench *b, const struct addr *peer)
-{
-    struct reply r;
-    struct addr from;
-    uint32_t id;
-    take_reply(b, &r);
-    assert_int_equal(r.m.class, STUN_INDICATION);
-    assert_int_equal(r.m.method, STUN_CONNECTION_ATTEMPT);
-    assert_true(stun_find_xor(&r.m, STUN_A_XOR_PEER_ADDRESS, &from));
-    assert_true(addr_eq(&from, peer));
-    assert_true(stun_find_u32(&r.m, STUN_A_CONNECTION_ID, &id));
-    return id;
 }
 
 /* 5.1. */
