@@ -65,7 +65,8 @@ static int init(struct pcscf *p, sip_send *send)
     if (rc < 0)
         return rc;
     clean_rows(p);
-    p->layer = sip_layer_create(&setup);
+    rc = reg_events_init(&p->reg_events, p);
+    p->layer = rc < 0 ? NULL : sip_layer_create(&setup);
     return p->layer ? 0 : -ENOMEM;
 }
 
@@ -90,6 +91,7 @@ void pcscf_destroy(struct pcscf *p)
         return;
     if (pcscf_of(p->w) == p)
         worker_set_room(p->w, &pcscf_module, NULL);
+    reg_events_fini(&p->reg_events);
     sip_layer_destroy(p->layer);
     core_link_fini(&p->core);
     phones_clear(p);

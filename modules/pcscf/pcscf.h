@@ -19,6 +19,7 @@ struct pcscf_config {
     int64_t unregistered_idle; /* ms */
     int64_t max_message;       /* bytes */
     int64_t max_registrations;
+    bool reg_event;
     struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
 };
 
@@ -38,6 +39,15 @@ enum pcscf_stat {
     PCSCF_PINGS,
     PCSCF_UNANSWERABLE,
     PCSCF_CORE_DOWN,
+    PCSCF_REG_EVENTS, /* gauge */
+    PCSCF_REG_EVENT_FAILED,
+    PCSCF_REG_EVENT_REFUSED,
+    PCSCF_NOTIFY_OK,
+    PCSCF_NOTIFY_STALE,
+    PCSCF_NOTIFY_BAD,
+    PCSCF_NOTIFY_UNKNOWN,
+    PCSCF_REVOKED,
+    PCSCF_SHORTENED,
     PCSCF_STATS
 };
 

@@ -27,8 +27,9 @@ static struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT])
     return bytes_of(dst, n > 0 && n < FLOW_TEXT ? (size_t)n : 0);
 }
 
-static void row_put(struct pcscf *p, const struct registration *r, uint32_t expires)
+void registration_save(const struct registration *r)
 {
+    const struct pcscf *p = r->phone->room;
     if (!p->w->gw->store)
         return;
     char flow[FLOW_TEXT];
@@ -40,7 +41,7 @@ static void row_put(struct pcscf *p, const struct registration *r, uint32_t expi
         V_TEXT(r->private_id),
         V_TEXT(r->service_route),
         V_TEXT(r->identities),
-        V_INT(p->w->wall + (int64_t)expires),
+        V_INT(p->w->wall + (int64_t)((r->expiry.due - p->w->now) / 1000)),
     };
     store_exec(p->w->gw->store, &put_row, v,
                sizeof(v) / sizeof(v[0])); /* a lost row is counted by the store */
@@ -74,6 +75,8 @@ struct phone *phone_find(const struct pcscf *p, const struct flow *f)
     return NULL;
 }
 
+static timer_fire on_farewell;
+
 static struct phone *phone_create(struct pcscf *p, const struct flow *f)
 {
     struct phone *ph = calloc(1, sizeof(*ph));
@@ -81,6 +84,7 @@ static struct phone *phone_create(struct pcscf *p, const struct flow *f)
         return NULL;
     ph->room = p;
     ph->flow = *f;
+    ph->farewell.fire = on_farewell;
     list_init(&ph->registrations);
     map_insert(&p->phones, &ph->node, flow_hash(p, f));
     return ph;
@@ -104,7 +108,7 @@ static void set_idle(const struct phone *ph, uint64_t expires_ms)
 
 static void phone_reap(struct phone *ph)
 {
-    if (ph->n)
+    if (ph->n || timer_armed(&ph->farewell))
         return;
     set_idle(ph, 0);
     map_remove(&ph->room->phones, &ph->node);
@@ -127,8 +131,10 @@ static void registration_destroy(struct pcscf *p, struct registration *r)
 {
     if (r->present)
         directory_leave(p->w->gw->directory, presence_name(r), p->w->now);
+    reg_event_leave(r);
     timer_stop(&p->w->timers, &r->expiry);
     list_remove(&r->link);
+    buf_fini(&r->changed);
     free(r);
 }
 
@@ -150,6 +156,28 @@ static void on_expiry(struct worker *w, struct timer *t)
     struct registration *r = container_of(t, struct registration, expiry);
     struct phone *ph = r->phone;
     registration_end(r, "expired");
+    phone_reap(ph);
+}
+
+/* Time for what is on its way to the phone: its own NOTIFY, the answers to it (TS 24.229 5.2.5.2). */
+#define FAREWELL 1000
+
+void registration_revoke(struct registration *r, const char *why, bool bye)
+{
+    struct phone *ph = r->phone;
+    struct worker *w = ph->room->w;
+    registration_end(r, why);
+    if (bye && !ph->n && ph->flow.transport != TRANSPORT_UDP)
+        timer_set(&w->timers, &ph->farewell, w->now + FAREWELL);
+    phone_reap(ph);
+}
+
+static void on_farewell(struct worker *w, struct timer *t)
+{
+    struct phone *ph = container_of(t, struct phone, farewell);
+    struct conn *c = ph->n ? NULL : conn_get(w, ph->flow.conn);
+    if (c)
+        conn_close(c, CLOSE_MODULE);
     phone_reap(ph);
 }
 
@@ -193,6 +221,8 @@ static struct registration *registration_create(const struct registration_facts 
     r->instance = f->instance;
     r->expiry.fire = on_expiry;
     list_init(&r->link);
+    list_init(&r->at_event);
+    buf_init(&r->changed);
     return r;
 }
 
@@ -218,14 +248,16 @@ static int put(struct pcscf *p, struct phone *ph, const struct registration_fact
         log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
                  F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
     r->phone = ph;
+    r->since = p->w->now;
     r->present = p->w->gw->directory && directory_arrive(p->w->gw->directory, presence_name(r), p->w->now);
     list_push_front(&ph->registrations, &r->link);
     ph->n++;
     ph->outbound = f->outbound;
     stat_inc(&p->stats[PCSCF_REGISTERED]);
     timer_set(&p->w->timers, &r->expiry, p->w->now + (uint64_t)f->expires * 1000);
-    row_put(p, r, f->expires);
+    registration_save(r);
     set_idle(ph, (uint64_t)f->expires * 1000);
+    reg_event_join(r, f->path);
     return 0;
 }
 
@@ -276,7 +308,9 @@ void phone_lost(struct pcscf *p, const struct flow *f)
     struct phone *ph = phone_find(p, f);
     if (!ph)
         return;
-    pcscf_count(p, PCSCF_FLOWS_LOST);
+    if (ph->n)
+        pcscf_count(p, PCSCF_FLOWS_LOST);
+    timer_stop(&p->w->timers, &ph->farewell);
     end_all(ph, "flow closed");
 }
 
@@ -287,6 +321,7 @@ static void clear_one(struct map_node *node, void *arg)
     list_each_safe (it, &ph->registrations) {
         registration_destroy(ph->room, container_of(it, struct registration, link));
     }
+    timer_stop(&ph->room->w->timers, &ph->farewell);
     map_remove(&ph->room->phones, &ph->node);
     free(ph);
 }
@@ -295,6 +330,25 @@ static void clear_one(struct map_node *node, void *arg)
 void phones_clear(struct pcscf *p)
 {
     map_walk(&p->phones, clear_one, NULL);
+}
+
+struct visit {
+    void (*each)(const struct registration *r, void *arg);
+    void *arg;
+};
+
+static void visit_phone(struct map_node *node, void *arg)
+{
+    const struct visit *v = arg;
+    const struct phone *ph = container_of(node, struct phone, node);
+    list_each (it, &ph->registrations)
+        v->each(container_of(it, struct registration, link), v->arg);
+}
+
+void registrations_each(struct pcscf *p, void (*each)(const struct registration *r, void *arg), void *arg)
+{
+    struct visit v = {each, arg};
+    map_walk(&p->phones, visit_phone, &v);
 }
 
 /* ---- identities ---- */

@@ -4,6 +4,7 @@
  * Floor 3; on the worker that owns the flow. A phone is here only while something is registered on its flow:
  * before that it costs nothing. Written to the store's `registration` rows as it changes. */
 #pragma once
+#include "appliance/base/buf.h"
 #include "appliance/base/token.h"
 #include "modules/pcscf/room.h"
 #include "modules/pcscf/route_set.h"
@@ -16,13 +17,17 @@ struct phone {
     struct flow flow;
     struct list registrations; /* newest first */
     unsigned n;
-    bool outbound; /* was told a Flow-Timer */
+    bool outbound;         /* was told a Flow-Timer */
+    struct timer farewell; /* the network has ended the last one: the connection is to close */
 };
 
 struct registration {
     struct list link;
     struct phone *phone;
     struct timer expiry;
+    uint64_t since;          /* worker ms: the core has granted or refreshed it */
+    struct reg_event *event; /* reg_event.h; NULL: none */
+    struct list at_event;
     bool present;               /* the directory was told that this user is here */
     uint64_t instance;          /* flow_instance(); 0: none */
     struct bytes aor;           /* canonical, sip_aor() */
@@ -31,12 +36,14 @@ struct registration {
     struct bytes private_id;    /* user name of the Digest; may be empty */
     struct bytes service_route; /* Route values, comma-separated; may be empty */
     struct bytes identities;    /* P-Associated-URI values, comma-separated; empty: the aor alone */
+    struct buf changed;         /* what identities looks at once the network has changed them */
     uint8_t text[];
 };
 
 /* What a 200 to REGISTER said of one contact. */
 struct registration_facts {
     struct bytes aor, key, contact, private_id, service_route, identities;
+    struct bytes path; /* what we put in, "<sip:...>" */
     uint64_t instance; /* flow_instance() */
     uint32_t expires;  /* seconds, not 0 */
     bool outbound;
@@ -48,9 +55,16 @@ int phone_register(struct pcscf *p, const struct flow *f, const struct registrat
 bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key); /* NULL has none */
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key);
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor);
+/* The network has ended it, and why. bye: when it was the last of its flow, the connection is closed a moment
+ * later, unless the phone has registered again by then. r is gone after the call. */
+void registration_revoke(struct registration *r, const char *why, bool bye);
 /* The flow is gone, and with it all that was registered on it. The binding at the registrar stays until it
  * expires or a 430 tells (RFC 5626 5.3.1). */
 void phone_lost(struct pcscf *p, const struct flow *f);
+/* Writes it to the store as it is now. */
+void registration_save(const struct registration *r);
+/* Every registration of this worker, in no order. */
+void registrations_each(struct pcscf *p, void (*each)(const struct registration *r, void *arg), void *arg);
 /* All of them, at the end. */
 void phones_clear(struct pcscf *p);
 

@@ -140,6 +140,7 @@ static void learn(const struct registering *g, const struct sip_msg *rq, const s
     l.facts.private_id = private_id(rq);
     l.facts.service_route = buf_bytes(&l.service_route);
     l.facts.identities = buf_bytes(&l.identities);
+    l.facts.path = bytes_str(g->path);
     l.facts.outbound = sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"));
     if (!l.service_route.failed && !l.identities.failed)
         learn_contacts(&l);

@@ -82,7 +82,7 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     struct passage g;
     if (proxy_check(st) || refuse_bad_extension(p, st, rq) || refuse_scheme(st, rq))
         return;
-    if (core_link_is_from(p, from) && answer_options(p, st, rq))
+    if (core_link_is_from(p, from) && (answer_options(p, st, rq) || reg_event_notify(p, st, rq)))
         return;
     if (rq->method == SIP_REGISTER && !core_link_is_from(p, from)) {
         register_handle(p, st, rq);

@@ -5,6 +5,7 @@
 #include "appliance/base/map.h"
 #include "modules/pcscf/core_link.h"
 #include "modules/pcscf/pcscf.h"
+#include "modules/pcscf/reg_event.h"
 #include "modules/sip/transaction.h"
 
 struct pcscf {
@@ -13,6 +14,7 @@ struct pcscf {
     struct sip_layer *layer;
     _Atomic uint64_t *stats;
     struct map phones; /* struct phone, by flow */
+    struct reg_events reg_events;
     struct core_link core;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */
 };

@@ -38,12 +38,22 @@ bool route_for_phone(const struct pcscf *p, const struct flow *f, const char *to
     return fits(n, ROUTE_URI_MAX);
 }
 
-bool route_for_core(const struct pcscf *p, const char *token, bool ob, char dst[static ROUTE_URI_MAX])
+static bool core_uri(const struct pcscf *p, const char *user, const char *params,
+                     char dst[static ROUTE_URI_MAX])
 {
     const char *transport = p->core.name.transport == TRANSPORT_TCP ? ";transport=tcp" : "";
-    int n =
-        snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s%s;lr%s>", token, p->core.host, transport, ob ? ";ob" : "");
-    return fits(n, ROUTE_URI_MAX);
+    return fits(snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s%s%s>", user, p->core.host, transport, params),
+                ROUTE_URI_MAX);
+}
+
+bool route_for_core(const struct pcscf *p, const char *token, bool ob, char dst[static ROUTE_URI_MAX])
+{
+    return core_uri(p, token, ob ? ";lr;ob" : ";lr", dst);
+}
+
+bool route_contact_for_core(const struct pcscf *p, const char *user, char dst[static ROUTE_URI_MAX])
+{
+    return core_uri(p, user, "", dst);
 }
 
 bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
@@ -113,13 +123,23 @@ static bool route_user(struct bytes field, struct bytes *user)
     return true;
 }
 
+/* NOTIFY of a subscription of ours comes to our Contact, by no Route. */
+static uint16_t sort_request_uri(struct worker *w, struct bytes msg)
+{
+    const struct pcscf *p = pcscf_of(w);
+    struct bytes method, uri;
+    if (!p || !bytes_split(&msg, ' ', &method) || !bytes_split(&msg, ' ', &uri))
+        return w->id;
+    return reg_event_home(p, uri, w->id);
+}
+
 uint16_t route_sort(struct worker *w, struct bytes msg)
 {
-    struct bytes field, user;
+    struct bytes rest = msg, field, user;
     struct flow_token t;
-    while (next_field(&msg, &field)) {
+    while (next_field(&rest, &field)) {
         if (route_user(field, &user))
             return flow_token_open(w, user, &t) == FLOW_TOKEN_OK ? t.flow.conn.worker : w->id;
     }
-    return w->id;
+    return sort_request_uri(w, msg);
 }

@@ -13,6 +13,8 @@ bool route_for_phone(const struct pcscf *p, const struct flow *f, const char *to
                      char dst[static ROUTE_URI_MAX]);
 /* "<sip:TOKEN@host;lr>": what the core sends to. ob: as in a Path (RFC 5626 5.1). */
 bool route_for_core(const struct pcscf *p, const char *token, bool ob, char dst[static ROUTE_URI_MAX]);
+/* "<sip:USER@host>": our own Contact in a dialog with the core. */
+bool route_contact_for_core(const struct pcscf *p, const char *user, char dst[static ROUTE_URI_MAX]);
 /* "host:port" of a phone's side, for Via. */
 bool route_phone_host(const struct pcscf *p, const struct flow *f, char *dst, size_t cap);
 

@@ -133,7 +133,8 @@ class Sallyport(Server):
 
     def configure(self):
         back = f', "sip+udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"' if self.home_port else ""
-        home = f'core = "udp:127.0.0.1:{self.home_port}"' if self.home_port else ""
+        # the home network behind it has no registration events, and neither has the other edge
+        home = f'core = "udp:127.0.0.1:{self.home_port}" reg_event = no' if self.home_port else ""
         with open(f"{self.folder}/conf", "w", encoding="ascii") as f:
             f.write(f'''process {{ threads = 1 }}
 log {{ level = "warn" }}
