@@ -1,6 +1,7 @@
 #include "appliance/settings.h"
 #include "appliance/core/worker.h"
 #include "modules/modules.h"
+#include "modules/pcscf/pcscf.h"
 #include "modules/sip/transaction.h"
 #include "mux/door.h"
 #include <stddef.h>
@@ -136,6 +137,7 @@ void room_tables_fill(struct room_tables *t)
         settings = add_settings(t, settings, roof[i]);
     stats = add_stats(t, stats, &door_stats);
     stats = add_stats(t, stats, &sip_stats);
+    stats = add_stats(t, stats, &core_stats);
     for (const struct module *const *m = sallyport_modules; *m; m++) {
         settings = add_settings(t, settings, (*m)->settings);
         stats = add_stats(t, stats, (*m)->stats);

@@ -36,6 +36,8 @@ struct udp_port *udp_port_get(struct worker *w, uint16_t index); /* NULL when th
  * more.
  */
 uint16_t tcp_port_get(struct worker *w, unsigned i);
+/* The address of the first listener of that module and transport (enum transport: TCP, TLS). False: none. */
+bool tcp_listener_of(struct worker *w, const struct module *m, uint8_t transport, struct addr *out);
 /* The first UDP listener of that module on this worker whose family is that of `like` (NULL: any). */
 struct udp_port *udp_port_of(struct worker *w, const struct module *m, const struct addr *like);
 

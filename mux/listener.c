@@ -238,6 +238,18 @@ uint16_t tcp_port_get(struct worker *w, unsigned i)
     return d && i < d->n_listeners ? d->listeners[i].local.port : 0;
 }
 
+bool tcp_listener_of(struct worker *w, const struct module *m, uint8_t transport, struct addr *out)
+{
+    const struct door *d = door_of(w);
+    for (unsigned i = 0; d && i < d->n_listeners; i++) {
+        if (d->listeners[i].module != m || d->listeners[i].transport != transport)
+            continue;
+        *out = d->listeners[i].local;
+        return true;
+    }
+    return false;
+}
+
 void listeners_close(struct door *d)
 {
     timer_stop(&d->w->timers, &d->accept_again);

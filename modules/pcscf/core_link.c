@@ -1,151 +1,249 @@
 #include "modules/pcscf/core_link.h"
-#include "modules/pcscf/core_tcp.h"
-#include "modules/pcscf/room.h"
+#include "modules/pcscf/core_place.h"
+#include "modules/pcscf/core_setup.h"
+#include "modules/pcscf/core_stats.h"
+#include "modules/pcscf/core_tls.h"
 #include "modules/sip/home.h"
-#include <errno.h>
+#include "modules/sip/uri.h"
+#include "mux/conn.h"
 #include <stdio.h>
 
-bool core_name_parse(struct bytes text, struct core_name *out)
+#define SWEEP    60000   /* ms */
+#define HOP_STAY 600000  /* ms: a hop that nobody names is still the core's */
+#define IDLE     3600000 /* ms: a learnt place that nobody asked for */
+
+/* ---- the table of hops ---- */
+
+static bool is_target(const struct next_hop *h, const struct core_target *t, const char *name)
 {
-    *out = (struct core_name){0};
-    if (bytes_istarts(text, BYTES("udp:")))
-        out->transport = TRANSPORT_UDP;
-    else if (bytes_istarts(text, BYTES("tcp:")))
-        out->transport = TRANSPORT_TCP;
-    else
-        return false;
-    return addr_parse(bytes_skip(text, 4), 5060, &out->addr) && out->addr.port && !addr_is_any(&out->addr);
+    return h->transport == t->transport && addr_eq(&h->addr, &t->addr) &&
+           (t->transport != TRANSPORT_TLS || strcmp(h->name, name) == 0);
 }
 
-/* ---- our side ---- */
-
-#define LISTENERS_MAX 64
-
-/* The UDP listener of ours that the core is spoken to from: the one of core_address, else the first of its
- * family. */
-static const struct udp_port *find_listener(struct pcscf *p, const struct addr *reach)
+static struct next_hop *find_target(struct core_link *l, const struct core_target *t, const char *name,
+                                    unsigned *free_one)
 {
-    const struct udp_port *first = NULL;
-    for (uint16_t i = 0; i < LISTENERS_MAX; i++) {
-        const struct udp_port *u = udp_port_get(p->w, i);
-        if (!u || u->module != &pcscf_module || u->local.family != p->core.name.addr.family)
-            continue;
-        if (addr_eq(&u->local, reach))
-            return u;
-        if (!first)
-            first = u;
+    *free_one = CORE_HOPS_MAX;
+    for (unsigned i = CORE_HOPS_MAX; i-- > 0;) {
+        if (l->hops[i] && is_target(l->hops[i], t, name))
+            return l->hops[i];
+        if (!l->hops[i])
+            *free_one = i;
     }
-    return first;
+    return NULL;
 }
 
-static int explain(struct pcscf *p, const char *what)
+struct next_hop *core_link_enter(struct pcscf *p, const struct core_target *t, const char *name)
 {
-    log_error(&p->w->log, "pcscf.core", F_STR("problem", what), F_STR("core", p->config->core));
-    return -EINVAL;
-}
-
-static int init_udp(struct core_link *l, struct pcscf *p)
-{
-    const struct udp_port *u = find_listener(p, &l->reach);
-    if (!u)
-        return explain(
-            p, "a core over UDP needs a listener for it: add \"sip+udp://ADDRESS:PORT\" to door.listen");
-    if (l->reach.family == ADDR_NONE)
-        l->reach = u->local;
-    l->flow = (struct flow){.transport = TRANSPORT_UDP,
-                            .udp_index = u->index,
-                            .conn = {.worker = p->w->id},
-                            .peer = l->name.addr};
-    return 0;
-}
-
-static int init_tcp(struct core_link *l, struct pcscf *p)
-{
-    l->tcp = core_tcp_create(p->w, &pcscf_entity, &l->name.addr, (size_t)p->config->max_message);
-    return l->tcp ? 0 : -ENOMEM;
-}
-
-static int check_reach(struct core_link *l, struct pcscf *p)
-{
-    if (l->reach.family == ADDR_NONE || addr_is_any(&l->reach) || !l->reach.port)
-        return explain(p,
-                       "set pcscf.core_address: the address and port at which the core reaches this gateway");
-    addr_format(&l->reach, l->host);
-    return 0;
-}
-
-int core_link_init(struct core_link *l, struct pcscf *p)
-{
-    *l = (struct core_link){.reach = p->config->core_address};
-    if (!p->config->core[0]) {
-        l->reach = (struct addr){0};
-        snprintf(l->host, sizeof(l->host), "%s", p->host);
-        return 0;
+    struct core_link *l = &p->core;
+    unsigned i;
+    struct next_hop *h = find_target(l, t, name, &i);
+    if (!h && i == CORE_HOPS_MAX) {
+        log_warn(&p->w->log, "sip.too_many_next_hops", F_UINT("max", CORE_HOPS_MAX), F_STR("left_out", name));
+        return NULL;
     }
-    if (!core_name_parse(bytes_str(p->config->core), &l->name))
-        return explain(p, "cannot be read: write udp:ADDRESS:PORT or tcp:ADDRESS:PORT");
-    int rc = l->name.transport == TRANSPORT_UDP ? init_udp(l, p) : init_tcp(l, p);
-    return rc < 0 ? rc : check_reach(l, p);
+    if (!h)
+        h = l->hops[i] = next_hop_create(p, i, t, name);
+    if (!h)
+        return NULL;
+    if (h->places++ == 0) {
+        hop_probe_start(h);
+        core_stats_up(p, h->index, hop_health_usable(&h->health));
+    }
+    return h;
 }
 
-void core_link_fini(struct core_link *l)
+void core_link_leave(struct next_hop *h)
 {
-    core_tcp_destroy(l->tcp);
-    l->tcp = NULL;
+    if (!h || --h->places > 0)
+        return;
+    h->left_at = h->p->w->now;
+    hop_probe_stop(h);
+    core_stats_up(h->p, h->index, false);
 }
 
-/* ---- the core's side ---- */
+struct next_hop *core_link_find(const struct pcscf *p, const struct sip_hop *way)
+{
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++)
+        if (p->core.hops[i] && next_hop_is(p->core.hops[i], way))
+            return p->core.hops[i];
+    return NULL;
+}
 
-struct sip_hop core_link_hop(const struct pcscf *p)
+struct core_place *core_link_place_of(const struct pcscf *p, const struct next_hop *h)
 {
     const struct core_link *l = &p->core;
-    const struct sip_entity *home = sip_home(p->w);
-    switch (l->name.transport) {
-    case TRANSPORT_UDP:
-        return sip_hop_flow(&l->flow);
-    case TRANSPORT_TCP:
-        return core_tcp_up(l->tcp) ? sip_hop_local(&core_tcp_entity) : SIP_HOP_NONE;
-    default:
-        return home ? sip_hop_local(home) : SIP_HOP_NONE;
+    if (l->home && core_place_has(l->home, h))
+        return l->home;
+    for (struct list *it = l->places.next; it != &l->places; it = it->next) {
+        struct core_place *place = container_of(it, struct core_place, link);
+        if (core_place_has(place, h))
+            return place;
     }
+    return NULL;
+}
+
+/* ---- choosing ---- */
+
+uint64_t core_link_seed(const struct pcscf *p, struct bytes call_id)
+{
+    uint64_t seed;
+    if (call_id.n)
+        return bytes_hash(&p->w->hash_key, call_id);
+    random_fill(&seed, sizeof(seed));
+    return seed;
+}
+
+struct sip_hop core_link_choose(struct core_place *place, uint64_t seed, uint64_t *tried)
+{
+    struct next_hop *h;
+    while (place && (h = core_place_choose(place, seed, *tried))) {
+        *tried |= UINT64_C(1) << h->index;
+        struct sip_hop way = next_hop_way(h);
+        if (way.kind != HOP_NONE)
+            return way;
+    }
+    return SIP_HOP_NONE;
+}
+
+static struct sip_hop home_way(const struct pcscf *p)
+{
+    const struct sip_entity *home = sip_home(p->w);
+    return home ? sip_hop_local(home) : SIP_HOP_NONE;
+}
+
+struct sip_hop core_link_hop_by(struct pcscf *p, struct bytes call_id)
+{
+    uint64_t tried = 0;
+    if (p->core.embedded)
+        return home_way(p);
+    return core_link_choose(p->core.home, core_link_seed(p, call_id), &tried);
+}
+
+struct sip_hop core_link_hop(struct pcscf *p)
+{
+    return core_link_hop_by(p, BYTES_NONE);
+}
+
+/* ---- places ---- */
+
+static struct core_place *find_place(const struct core_link *l, const char *text)
+{
+    for (struct list *it = l->places.next; it != &l->places; it = it->next) {
+        struct core_place *place = container_of(it, struct core_place, link);
+        if (strcmp(place->text, text) == 0)
+            return place;
+    }
+    return NULL;
+}
+
+static unsigned count_places(const struct core_link *l)
+{
+    unsigned n = 0;
+    for (const struct list *it = l->places.next; it != &l->places; it = it->next)
+        n++;
+    return n;
+}
+
+static struct core_place *ensure_place(struct pcscf *p, const char *text)
+{
+    struct core_link *l = &p->core;
+    struct core_place *place = find_place(l, text);
+    if (place || count_places(l) >= CORE_PLACES_MAX)
+        return place;
+    place = core_place_create(p, text);
+    if (place)
+        list_push_back(&l->places, &place->link);
+    return place;
+}
+
+struct sip_hop core_link_hop_to(struct pcscf *p, const char *text)
+{
+    uint64_t tried = 0;
+    struct core_place *place = text[0] ? ensure_place(p, text) : NULL;
+    return core_link_choose(place, core_link_seed(p, BYTES_NONE), &tried);
+}
+
+/* A Route's URI without what does not tell where it leads, as a place writes it. False: no such place. */
+static bool route_text(const struct sip_uri *u, char *dst, size_t cap)
+{
+    struct bytes transport;
+    if (!sip_uri_is_sip(u) || u->host.kind == SIP_HOST_NONE)
+        return false;
+    bool said = sip_uri_param(u, BYTES("transport"), &transport);
+    char port[8] = "";
+    if (u->host.port)
+        snprintf(port, sizeof(port), ":%u", u->host.port);
+    int n = snprintf(dst, cap, "%s:%.*s%s%s%.*s", u->scheme == SIP_URI_SIPS ? "sips" : "sip",
+                     BYTES_FMT(u->host.text), port, said ? ";transport=" : "", said ? (int)transport.n : 0,
+                     said ? (const char *)transport.p : "");
+    return n > 0 && (size_t)n < cap;
+}
+
+#define ROUTE_TEXT_MAX (CORE_NAME_MAX + 40)
+
+void core_link_learn(struct pcscf *p, const struct sip_uri *route)
+{
+    char text[ROUTE_TEXT_MAX];
+    struct core_place *place;
+    if (p->core.embedded || !route_text(route, text, sizeof(text)) || find_place(&p->core, text))
+        return;
+    place = ensure_place(p, text);
+    if (place)
+        place->learnt = true;
+}
+
+/* By address, whatever the name it was found by. */
+static struct next_hop *find_literal(const struct pcscf *p, const struct sip_uri *u)
+{
+    struct core_uri uri;
+    char text[ROUTE_TEXT_MAX];
+    if (u->host.kind == SIP_HOST_NAME || !route_text(u, text, sizeof(text)) ||
+        !core_uri_parse(bytes_str(text), &uri, NULL))
+        return NULL;
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        struct next_hop *h = p->core.hops[i];
+        if (h && h->places && h->transport == uri.transport && addr_eq(&h->addr, &uri.addr))
+            return h;
+    }
+    return NULL;
+}
+
+struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)
+{
+    char text[ROUTE_TEXT_MAX];
+    uint64_t tried = 0;
+    struct sip_hop way = SIP_HOP_NONE;
+    if (p->core.embedded || !route_text(route, text, sizeof(text)))
+        return core_link_hop_by(p, call_id);
+    struct next_hop *h = find_literal(p, route);
+    struct core_place *place = h ? NULL : find_place(&p->core, text);
+    if (h && hop_health_usable(&h->health))
+        way = next_hop_way(h);
+    else if (place)
+        way = core_link_choose(place, core_link_seed(p, call_id), &tried);
+    return way.kind == HOP_NONE ? core_link_hop_by(p, call_id) : way;
 }
 
 struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route)
 {
-    (void)route;
-    return core_link_hop(p);
+    return core_link_hop_for_by(p, route, BYTES_NONE);
 }
 
-struct sip_hop core_link_hop_to(struct pcscf *p, const char *place)
-{
-    struct core_name name;
-    if (!place[0] || !core_name_parse(bytes_str(place), &name) || name.transport != TRANSPORT_UDP)
-        return SIP_HOP_NONE;
-    const struct udp_port *u = udp_port_of(p->w, &pcscf_module, &name.addr);
-    const struct flow f = {.transport = TRANSPORT_UDP,
-                           .udp_index = u ? u->index : 0,
-                           .conn = {.worker = p->w->id},
-                           .peer = name.addr};
-    return u ? sip_hop_flow(&f) : SIP_HOP_NONE;
-}
-
-bool core_link_check_place(const char *text, const char **why)
-{
-    struct core_name core;
-    if (!text[0] || core_name_parse(bytes_str(text), &core))
-        return true;
-    *why = "write udp:ADDRESS:PORT or tcp:ADDRESS:PORT, or \"\" for none";
-    return false;
-}
+/* ---- the core's side ---- */
 
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer)
 {
-    const struct core_name *core = &p->core.name;
-    if (core->transport == TRANSPORT_NONE || transport == TRANSPORT_TLS)
+    const struct core_link *l = &p->core;
+    if (l->embedded)
         return false;
-    /* A connection comes from any port; a datagram from the port that we send to. */
-    if (transport == TRANSPORT_UDP ? addr_eq(peer, &core->addr) : addr_ip_eq(peer, &core->addr))
-        return true;
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        const struct next_hop *h = l->hops[i];
+        /* A connection comes from any port; a datagram from the port that we send to. */
+        if (h && (transport == TRANSPORT_UDP ? h->transport == TRANSPORT_UDP && addr_eq(peer, &h->addr)
+                                             : addr_ip_eq(peer, &h->addr)))
+            return true;
+    }
     return p->config->core_networks.n && cidr_set_match(&p->config->core_networks, peer) != NULL;
 }
 
@@ -153,13 +251,107 @@ bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct ad
  * that have a UDP listener of their own cannot reach that one, if the operator's network is in order. */
 static bool is_wrong_listener(const struct pcscf *p, const struct flow *f)
 {
-    return f->transport == TRANSPORT_UDP && p->core.name.transport == TRANSPORT_UDP &&
-           !p->config->core_networks.n && f->udp_index != p->core.flow.udp_index;
+    if (p->config->core_networks.n)
+        return false;
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        const struct next_hop *h = p->core.hops[i];
+        if (h && h->transport == TRANSPORT_UDP && addr_eq(&h->addr, &f->peer))
+            return h->flow.udp_index != f->udp_index;
+    }
+    return true;
 }
 
 bool core_link_is_from(const struct pcscf *p, const struct sip_hop *from)
 {
     if (from->kind == HOP_LOCAL)
         return true;
-    return !is_wrong_listener(p, &from->flow) && core_link_is_peer(p, from->flow.transport, &from->flow.peer);
+    if (from->flow.transport != TRANSPORT_UDP)
+        return from->flow.side == SIDE_CORE;
+    return !is_wrong_listener(p, &from->flow) && core_link_is_peer(p, TRANSPORT_UDP, &from->flow.peer);
+}
+
+/* Phones come by TLS too, and may share an address with the core (a test, a NAT): so the core's TLS is known
+ * by the listener that it was told of as well. */
+uint8_t core_link_side(const struct pcscf *p, const struct conn *c)
+{
+    bool there = c->transport != TRANSPORT_TLS ||
+                 (p->core.reach_transport == TRANSPORT_TLS && addr_eq(&c->local, &p->core.reach));
+    return there && core_link_is_peer(p, (uint8_t)c->transport, &c->peer) ? SIDE_CORE : SIDE_PHONE;
+}
+
+/* Over TLS we would have to know who is there (RFC 5923 9.2), and our listeners ask for no certificate. */
+void core_link_alias(struct pcscf *p, const struct sip_hop *from, uint16_t port)
+{
+    if (from->kind != HOP_FLOW || from->flow.transport != TRANSPORT_TCP)
+        return;
+    struct addr a = from->flow.peer;
+    a.port = port ? port : core_default_port(TRANSPORT_TCP);
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        struct next_hop *h = p->core.hops[i];
+        if (h && h->transport == TRANSPORT_TCP && addr_eq(&h->addr, &a) && !ref_eq(h->conn, from->flow.conn))
+            h->alias = from->flow.conn;
+    }
+}
+
+/* ---- life ---- */
+
+static void sweep_places(struct core_link *l, uint64_t now)
+{
+    for (struct list *it = l->places.next, *next; it != &l->places; it = next) {
+        struct core_place *place = container_of(it, struct core_place, link);
+        next = it->next;
+        if (place->learnt && now - place->used_at > IDLE)
+            core_place_destroy(place);
+    }
+}
+
+/* A hop goes a turn after its connection, which knows it. */
+static void sweep_hops(struct core_link *l, uint64_t now)
+{
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        struct next_hop *h = l->hops[i];
+        if (!h || h->places || now - h->left_at < HOP_STAY)
+            continue;
+        if (ref_is_none(h->conn)) {
+            next_hop_destroy(h);
+            l->hops[i] = NULL;
+        } else {
+            hop_stream_close(h);
+        }
+    }
+}
+
+static void on_sweep(struct worker *w, struct timer *t)
+{
+    struct core_link *l = container_of(t, struct core_link, sweep);
+    sweep_places(l, w->now);
+    sweep_hops(l, w->now);
+    timer_set(&w->timers, &l->sweep, w->now + SWEEP);
+}
+
+int core_link_init(struct core_link *l, struct pcscf *p)
+{
+    *l = (struct core_link){.stats = stats_row(p->w->gw->stats, &core_stats, p->w->id)};
+    list_init(&l->places);
+    l->sweep.fire = on_sweep;
+    int rc = core_setup(l, p);
+    if (rc == 0 && !l->embedded)
+        timer_set(&p->w->timers, &l->sweep, p->w->now + SWEEP);
+    return rc;
+}
+
+void core_link_fini(struct core_link *l, struct pcscf *p)
+{
+    timer_stop(&p->w->timers, &l->sweep);
+    while (l->places.next && !list_empty(&l->places))
+        core_place_destroy(container_of(l->places.next, struct core_place, link));
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++)
+        next_hop_destroy(l->hops[i]);
+    memset(l->hops, 0, sizeof(l->hops));
+    if (l->resolver)
+        l->resolver->destroy(l->resolver);
+    core_tls_destroy(l->tls);
+    l->resolver = NULL;
+    l->tls = NULL;
+    l->home = NULL;
 }

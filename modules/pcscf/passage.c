@@ -39,6 +39,19 @@ static int outside_dialog(const struct registration *r, const struct sip_msg *rq
     return record(g, r, rq);
 }
 
+/* The next hop is that of the first Route that is left (RFC 3261 16.6 item 6). */
+static struct sip_hop way_to_core(const struct passage *g, const struct sip_msg *rq,
+                                  const struct route_top *top)
+{
+    struct bytes rest = g->route, first;
+    struct sip_nameaddr na;
+    if (g->initial && sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
+        return core_link_hop_for_by(g->p, &na.uri, rq->call_id);
+    if (!g->initial && top->has_next)
+        return core_link_hop_for_by(g->p, &top->next, rq->call_id);
+    return core_link_hop_by(g->p, rq->call_id);
+}
+
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
 {
     *g = (struct passage){.p = p, .flow = *from, .from_phone = true, .initial = rq->to_tag.n == 0};
@@ -51,10 +64,11 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     const struct registration *r = identity_choose(ph, rq, g->identity, sizeof(g->identity));
     if (!r)
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
-    g->to = core_link_hop(p);
     int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(ph, r, rq, &top, g);
     if (status)
         return status;
+    if (g->to.kind == HOP_NONE)
+        g->to = way_to_core(g, rq, &top);
     return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
 }
 

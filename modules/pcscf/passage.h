@@ -4,6 +4,7 @@
  * Floor 3. A value: in the proxy's data for a transaction, on the stack for an ACK. request.c decides,
  * response.c and the edits here carry it out. */
 #pragma once
+#include "modules/pcscf/core_attempt.h"
 #include "modules/pcscf/route.h"
 #include "modules/sip/edit.h"
 #include "modules/sip/proxy.h"
@@ -12,7 +13,8 @@
 
 struct passage {
     struct pcscf *p;
-    struct flow flow; /* the phone's */
+    struct core_attempt attempt; /* of one to the core, once the proxy has it */
+    struct flow flow;            /* the phone's */
     bool from_phone;
     bool initial;               /* outside a dialog: no To tag */
     bool cut_routes;            /* the phone's own Routes give way to the Service-Route */

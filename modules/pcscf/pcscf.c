@@ -93,7 +93,8 @@ void pcscf_destroy(struct pcscf *p)
         worker_set_room(p->w, &pcscf_module, NULL);
     reg_events_fini(&p->reg_events);
     sip_layer_destroy(p->layer);
-    core_link_fini(&p->core);
+    p->layer = NULL;
+    core_link_fini(&p->core, p);
     phones_clear(p);
     map_fini(&p->phones);
     free(p);
@@ -143,7 +144,8 @@ static bool sent_by(struct worker *w, const struct sip_hop *to, struct sip_sent_
     if (!p)
         return false;
     if (core_link_is_from(p, to)) {
-        out->transport = p->core.name.transport == TRANSPORT_UDP ? "UDP" : "TCP";
+        out->transport = to->kind == HOP_LOCAL ? "TCP" : transport_name(to->flow.transport);
+        out->alias = to->kind == HOP_FLOW && to->flow.transport != TRANSPORT_UDP; /* RFC 5923 */
         return (size_t)snprintf(out->sent_by, sizeof(out->sent_by), "%s", p->core.host) <
                sizeof(out->sent_by);
     }
@@ -188,7 +190,8 @@ static void opened(struct conn *c)
         return;
     }
     c->state = f;
-    if (!core_link_is_peer(p, (uint8_t)c->transport, &c->peer))
+    c->side = core_link_side(p, c);
+    if (c->side == SIDE_PHONE)
         conn_idle_timeout(c, (uint64_t)p->config->unregistered_idle);
 }
 

@@ -11,9 +11,13 @@
 struct pcscf_config {
     const char *host;
     int64_t port;
-    const char *core;
+    struct string_list core;
     struct addr core_address;
     struct cidr_set core_networks;
+    const char *core_tls_ca, *core_tls_certificate, *core_tls_key;
+    int64_t core_probe;   /* ms; 0: none */
+    int64_t core_timeout; /* ms; 0: that of RFC 3261 */
+    struct string_list dns_servers;
     const char *visited_network;
     int64_t flow_timer;        /* ms */
     int64_t unregistered_idle; /* ms */
@@ -53,4 +57,5 @@ enum pcscf_stat {
 
 extern const struct settings pcscf_settings;
 extern const struct stat_table pcscf_stats;
+extern const struct stat_table core_stats; /* of the way to the core */
 extern const struct module pcscf_module;

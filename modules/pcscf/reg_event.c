@@ -130,7 +130,7 @@ void reg_event_join(struct registration *r, struct bytes path)
     struct pcscf *p = r->phone->room;
     char identity[SIP_AOR_MAX];
     size_t n = identity_of(r, identity);
-    if (!p->config->reg_event || p->core.name.transport == TRANSPORT_NONE || !n)
+    if (!p->config->reg_event || p->core.embedded || !n)
         return;
     uint64_t hash = bytes_hash(&p->w->hash_key, bytes_of(identity, n));
     struct reg_event *s = find(p, identity, hash);

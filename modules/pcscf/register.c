@@ -1,4 +1,5 @@
 #include "modules/pcscf/register.h"
+#include "modules/pcscf/core_attempt.h"
 #include "modules/pcscf/integrity.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/trust.h"
@@ -11,6 +12,7 @@
 struct registering {
     struct pcscf *p;
     struct flow flow;
+    struct core_attempt attempt;
     char path[ROUTE_URI_MAX];
 };
 
@@ -126,6 +128,15 @@ static struct bytes private_id(const struct sip_msg *rq)
     return value.n && digest_credentials_parse(value, &c) == 0 ? c.username : BYTES_NONE;
 }
 
+/* Known by the time a request takes it. */
+static void learn_way(struct pcscf *p, struct bytes service_route)
+{
+    struct bytes first;
+    struct sip_nameaddr na;
+    if (sip_list_next(&service_route, &first) == 1 && sip_nameaddr_parse(first, &na))
+        core_link_learn(p, &na.uri);
+}
+
 static void learn(const struct registering *g, const struct sip_msg *rq, const struct sip_msg *rs)
 {
     struct lesson l = {.g = g, .rq = rq, .rs = rs};
@@ -139,6 +150,7 @@ static void learn(const struct registering *g, const struct sip_msg *rq, const s
     l.facts.aor = bytes_of(l.aor, n);
     l.facts.private_id = private_id(rq);
     l.facts.service_route = buf_bytes(&l.service_route);
+    learn_way(g->p, l.facts.service_route);
     l.facts.identities = buf_bytes(&l.identities);
     l.facts.path = bytes_str(g->path);
     l.facts.outbound = sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"));
@@ -152,11 +164,11 @@ static void learn(const struct registering *g, const struct sip_msg *rq, const s
 
 static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
 {
-    (void)b;
-    const struct registering *g = proxy_data(proxy);
+    struct registering *g = proxy_data(proxy);
     const struct sip_msg *rq = proxy_request(proxy);
-    if (rs->status < 200)
-        return PROXY_GO_ON;
+    int verdict = core_attempt_response(&g->attempt, b, rs);
+    if (verdict || rs->status < 200)
+        return verdict;
     if (rs->status < 300) {
         pcscf_count(g->p, PCSCF_REGISTER_OK);
         if (rq && (g->flow.transport == TRANSPORT_UDP || flow_alive(g->p->w, &g->flow)))
@@ -173,13 +185,15 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
 
 static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
 {
-    (void)b;
-    const struct registering *g = proxy_data(proxy);
+    struct registering *g = proxy_data(proxy);
+    int verdict = core_attempt_failure(&g->attempt, b, status, err);
+    if (verdict == PROXY_SWALLOW)
+        return verdict;
     pcscf_count(g->p, PCSCF_REGISTER_FAILED);
     if (status == 503)
         pcscf_count(g->p, PCSCF_CORE_DOWN);
     log_debug(&g->p->w->log, "sip.register_failed", F_INT("status", status), F_ERRNO(err));
-    return PROXY_GO_ON;
+    return verdict;
 }
 
 static void edit_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs,
@@ -195,11 +209,18 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
                      sip_edit_text(e, "%lld", (long long)(g->p->config->flow_timer / 1000)));
 }
 
+static void on_done(struct proxy *proxy)
+{
+    struct registering *g = proxy_data(proxy);
+    core_attempt_end(&g->attempt);
+}
+
 static const struct proxy_user register_proxy = {
     .edit_request = edit_request,
     .on_response = on_response,
     .on_failure = on_failure,
     .edit_response = edit_response,
+    .on_done = on_done,
 };
 
 /* Does this contact add to what its flow has? */
@@ -260,7 +281,7 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
 {
     pcscf_count(p, PCSCF_REQUESTS_PHONE);
     struct registering g;
-    struct sip_hop core = core_link_hop(p);
+    struct sip_hop core = core_link_hop_by(p, rq->call_id);
     if (core.kind == HOP_NONE) {
         pcscf_count(p, PCSCF_CORE_DOWN);
         server_txn_refuse(st, 503);
@@ -274,9 +295,10 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
     struct proxy *proxy = proxy_create(st, &register_proxy, sizeof(g));
     if (!proxy)
         return;
-    *(struct registering *)proxy_data(proxy) = g;
+    struct registering *own = proxy_data(proxy);
+    *own = g;
     const struct proxy_target target = {.hop = core};
-    if (proxy_add(proxy, &target) < 0)
+    if (core_attempt_begin(&own->attempt, p, proxy, &target) < 0)
         proxy_end(proxy, 500, BYTES_NONE);
     else
         proxy_run(proxy);

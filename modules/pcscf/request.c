@@ -55,6 +55,8 @@ static bool answer_options(struct pcscf *p, struct server_txn *st, const struct 
 static int prepare(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, struct passage *g)
 {
     if (core_link_is_from(p, from)) {
+        if (rq->via.has_alias)
+            core_link_alias(p, from, rq->via.by.port);
         pcscf_count(p, PCSCF_REQUESTS_CORE);
         return passage_from_core(p, rq, g);
     }
@@ -67,9 +69,10 @@ static void forward(struct server_txn *st, const struct passage *g)
     struct proxy *proxy = proxy_create(st, &passage_proxy, sizeof(*g));
     if (!proxy)
         return;
-    *(struct passage *)proxy_data(proxy) = *g;
+    struct passage *own = proxy_data(proxy);
+    *own = *g;
     const struct proxy_target target = {.hop = g->to, .route = g->route};
-    if (proxy_add(proxy, &target) < 0)
+    if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
         proxy_end(proxy, 500, BYTES_NONE);
     else
         proxy_run(proxy);

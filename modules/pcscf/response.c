@@ -14,8 +14,10 @@ static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const
 /* RFC 5626 11.5: 430 is between proxies; "endpoints should never receive a 430". */
 static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
 {
-    (void)b;
-    const struct passage *g = proxy_data(proxy);
+    struct passage *g = proxy_data(proxy);
+    int verdict = core_attempt_response(&g->attempt, b, rs);
+    if (verdict)
+        return verdict;
     return g->from_phone && rs->status == 430 ? 480 : PROXY_GO_ON;
 }
 
@@ -23,12 +25,12 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
  * and may try another one of that phone's. */
 static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
 {
-    (void)b;
-    const struct passage *g = proxy_data(proxy);
+    struct passage *g = proxy_data(proxy);
     if (g->from_phone) {
-        if (status == 503)
+        int verdict = core_attempt_failure(&g->attempt, b, status, err);
+        if (status == 503 && verdict != PROXY_SWALLOW)
             pcscf_count(g->p, PCSCF_CORE_DOWN);
-        return PROXY_GO_ON;
+        return verdict;
     }
     if (status != 503 || (err != -ENOTCONN && err != -ENOBUFS))
         return PROXY_GO_ON;
@@ -47,9 +49,16 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
         sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
 }
 
+static void on_done(struct proxy *proxy)
+{
+    struct passage *g = proxy_data(proxy);
+    core_attempt_end(&g->attempt);
+}
+
 const struct proxy_user passage_proxy = {
     .edit_request = edit_request,
     .on_response = on_response,
     .on_failure = on_failure,
     .edit_response = edit_response,
+    .on_done = on_done,
 };

@@ -26,23 +26,28 @@ bool route_phone_host(const struct pcscf *p, const struct flow *f, char *dst, si
     return fits(snprintf(dst, cap, "%s:%u", p->host, phone_port(p, f)), cap);
 }
 
+static const char *transport_param(uint8_t transport)
+{
+    static const char *const params[] = {[TRANSPORT_NONE] = "",
+                                         [TRANSPORT_UDP] = "",
+                                         [TRANSPORT_TCP] = ";transport=tcp",
+                                         [TRANSPORT_TLS] = ";transport=tls"};
+    return params[transport];
+}
+
 bool route_for_phone(const struct pcscf *p, const struct flow *f, const char *token,
                      char dst[static ROUTE_URI_MAX])
 {
-    static const char *const transport[] = {[TRANSPORT_NONE] = "",
-                                            [TRANSPORT_UDP] = "",
-                                            [TRANSPORT_TCP] = ";transport=tcp",
-                                            [TRANSPORT_TLS] = ";transport=tls"};
     int n = snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s:%u%s;lr>", token, p->host, phone_port(p, f),
-                     transport[f->transport]);
+                     transport_param(f->transport));
     return fits(n, ROUTE_URI_MAX);
 }
 
 static bool core_uri(const struct pcscf *p, const char *user, const char *params,
                      char dst[static ROUTE_URI_MAX])
 {
-    const char *transport = p->core.name.transport == TRANSPORT_TCP ? ";transport=tcp" : "";
-    return fits(snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s%s%s>", user, p->core.host, transport, params),
+    return fits(snprintf(dst, ROUTE_URI_MAX, "<sip:%s@%s%s%s>", user, p->core.host,
+                         transport_param(p->core.reach_transport), params),
                 ROUTE_URI_MAX);
 }
 
@@ -82,6 +87,7 @@ bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_to
         if (!ours || (out->own && !second)) {
             out->has_next = true;
             out->next_is_ours = ours;
+            out->next = na.uri;
             return true;
         }
         out->token = na.uri.user;

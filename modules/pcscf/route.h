@@ -25,6 +25,7 @@ struct route_top {
     struct bytes token; /* user part of the first of them; may be empty */
     bool next_is_ours;  /* the one after them is ours again: a call between two phones of this gateway */
     bool has_next;
+    struct sip_uri next; /* of the one after them; a view into the request */
 };
 /* False: a Route that cannot be parsed (400). */
 bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_top *out);

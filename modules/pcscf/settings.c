@@ -3,6 +3,13 @@
 #include "modules/pcscf/trust.h"
 #include <string.h>
 
+static bool check_server(const char *text, const char **why)
+{
+    struct addr a;
+    *why = "write the address of a DNS server, with :PORT where it is not 53";
+    return addr_parse(bytes_str(text), 53, &a) && !addr_is_any(&a);
+}
+
 /* It goes into a quoted string as it is. */
 static bool check_network(const char *text, const char **why)
 {
@@ -41,26 +48,71 @@ static const struct setting items[] = {
      .help = "TLS port as phones see it, where it is another one than the listener's; 0: the listener's",
      .reload = RELOAD_RESTART},
     {.key = "core",
-     .type = SETTING_STRING,
+     .type = SETTING_STRINGS,
      .offset = AT(core),
      .preset = "",
-     .help = "the IMS core behind this edge: udp:ADDRESS:PORT or tcp:ADDRESS:PORT; empty: the embedded home "
-             "network",
+     .help =
+         "next hops of the IMS core behind this edge, tried in this order: udp:HOST:PORT, tcp:HOST:PORT, "
+         "tls:HOST:PORT, or dns:NAME (sip:NAME, sips:NAME) for what NAPTR and SRV say; empty: the embedded "
+         "home network",
      .reload = RELOAD_RESTART,
      .check = core_link_check_place},
     {.key = "core_address",
      .type = SETTING_ADDR,
      .offset = AT(core_address),
      .preset = "",
-     .help = "address and port at which the core reaches this edge; empty: the first sip+udp listener's",
+     .help =
+         "address and port at which the core reaches this edge; empty: those of the first sip+udp, sip+tcp "
+         "or sip+tls listener, as the first of pcscf.core is spoken to",
      .reload = RELOAD_RESTART},
     {.key = "core_networks",
      .type = SETTING_CIDRS,
      .offset = AT(core_networks),
      .preset = "",
      .help =
-         "networks whose plain SIP comes from the core and not from phones; empty: the core's own address",
+         "networks whose plain SIP comes from the core and not from phones, besides the next hops' addresses",
      .reload = RELOAD_RESTART},
+    {.key = "core_tls_ca",
+     .type = SETTING_PATH,
+     .offset = AT(core_tls_ca),
+     .preset = "",
+     .help = "PEM file of the certificate authorities that vouch for the core's TLS; empty: the system's",
+     .reload = RELOAD_RESTART},
+    {.key = "core_tls_certificate",
+     .type = SETTING_PATH,
+     .offset = AT(core_tls_certificate),
+     .preset = "",
+     .help = "PEM file of our own certificate with its chain, for a core that asks for one; empty: none",
+     .reload = RELOAD_RESTART},
+    {.key = "core_tls_key",
+     .type = SETTING_PATH,
+     .offset = AT(core_tls_key),
+     .preset = "",
+     .help = "PEM file of its key; empty: it stands in the certificate's file",
+     .reload = RELOAD_RESTART},
+    {.key = "core_probe",
+     .type = SETTING_DURATION,
+     .offset = AT(core_probe),
+     .preset = "10s",
+     .max = 3600000,
+     .help = "how often each next hop is asked with OPTIONS whether it is alive; 0: only requests find out",
+     .reload = RELOAD_LIVE},
+    {.key = "core_timeout",
+     .type = SETTING_DURATION,
+     .offset = AT(core_timeout),
+     .preset = "3s",
+     .max = 32000,
+     .help = "how long a next hop may stay silent after a request before another one gets it; 0: as long as "
+             "RFC 3261 waits",
+     .reload = RELOAD_NEW},
+    {.key = "dns_servers",
+     .type = SETTING_STRINGS,
+     .offset = AT(dns_servers),
+     .preset = "",
+     .help = "DNS servers to ask for the core's names, ADDRESS or ADDRESS:PORT; empty: those of "
+             "/etc/resolv.conf",
+     .reload = RELOAD_RESTART,
+     .check = check_server},
     {.key = "visited_network",
      .type = SETTING_STRING,
      .offset = AT(visited_network),

@@ -128,12 +128,12 @@ const char *client_txn_branch(const struct client_txn *ct)
 
 bool client_txn_via(const struct client_txn *ct, struct buf *out)
 {
-    struct sip_sent_by by;
+    struct sip_sent_by by = {0};
 
     if (!ct->l->entity->sent_by(ct->l->w, &ct->to, &by))
         return false;
-    return buf_printf(out, "Via: SIP/2.0/%s %s;branch=%s%s\r\n", by.transport, by.sent_by, ct->branch,
-                      client_reliable(ct) ? "" : ";rport");
+    return buf_printf(out, "Via: SIP/2.0/%s %s;branch=%s%s%s\r\n", by.transport, by.sent_by, ct->branch,
+                      client_reliable(ct) ? "" : ";rport", by.alias ? ";alias" : "");
 }
 
 static enum sip_method request_method(struct bytes request)

@@ -14,6 +14,7 @@
 struct sip_sent_by {
     const char *transport;         /* "TLS", "TCP", "UDP": static text */
     char sent_by[SIP_SENT_BY_MAX]; /* "host", "host:port", "[v6]:port" */
+    bool alias; /* requests may come back on the connection that this one takes (RFC 5923) */
 };
 
 struct sip_entity {

@@ -160,6 +160,8 @@ void proxy_branch_failed(struct branch *b, int status, int err)
     struct proxy *p = b->p;
     int verdict = PROXY_GO_ON;
 
+    if (b->given_up)
+        return;
     b->certain = err == -EBUSY;
     b->pub.status = status;
     if (p->user->on_failure && p->st && !server_txn_answered(p->st))
@@ -226,6 +228,26 @@ void proxy_run(struct proxy *p)
         return;
     p->running = true;
     proxy_next_group(p);
+    proxy_advance(p);
+}
+
+bool proxy_branch_silent(const struct proxy *p, unsigned index)
+{
+    const struct branch *b = p->branches[index];
+
+    return b->ct && !b->done && !client_txn_provisional(b->ct);
+}
+
+void proxy_give_up(struct proxy *p, unsigned index)
+{
+    struct branch *b = p->branches[index];
+
+    if (b->done)
+        return;
+    b->given_up = true;
+    proxy_branch_done(b, 0);
+    if (b->ct && p->invite)
+        client_txn_cancel(b->ct, BYTES_NONE);
     proxy_advance(p);
 }
 

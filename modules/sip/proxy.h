@@ -89,6 +89,11 @@ struct proxy *proxy_create(struct server_txn *st, const struct proxy_user *user,
 int proxy_add(struct proxy *p, const struct proxy_target *t);
 /* Sends to the lowest group. With no target at all: 480. Call it once; later targets start by themselves. */
 void proxy_run(struct proxy *p);
+/* Has nothing come on that branch yet, not even 100? */
+bool proxy_branch_silent(const struct proxy *p, unsigned index);
+/* Waits no longer for that branch: it counts for nothing, an INVITE is cancelled once it is heard of. A 2xx
+ * that comes all the same goes upstream. Targets added before are sent. */
+void proxy_give_up(struct proxy *p, unsigned index);
 /* Cancels what is pending and answers `status` upstream once the branches are done (at once if none is
  * pending). reason as in client_txn_cancel. */
 void proxy_end(struct proxy *p, int status, struct bytes reason);

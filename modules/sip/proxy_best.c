@@ -86,18 +86,6 @@ static int pass_kept(struct proxy *p, struct branch *b)
     return proxy_pass(p, b, &rs);
 }
 
-/* 503 is said by who knows that whatever else comes will be refused as well: with it goes when to come again.
- */
-static void say(struct proxy *p, int status)
-{
-    char retry[48];
-    struct bytes extra = BYTES_NONE;
-
-    if (status == 503)
-        extra = bytes_of(retry, layer_retry_after(p->l, retry, sizeof(retry)));
-    server_txn_refuse_with(p->st, status, extra);
-}
-
 /* One branch's 503 is no word about us: 500 goes upstream (RFC 3261 16.7 item 6). */
 static int best_status(const struct branch *best)
 {
@@ -132,7 +120,7 @@ bool proxy_finish(struct proxy *p)
             status = verdict;
     }
     if (!best || best->pub.status != status || pass_kept(p, best))
-        say(p, status);
+        server_txn_refuse(p->st, status);
     if (p->st && p->user->on_final)
         p->user->on_final(p, status);
     return true;

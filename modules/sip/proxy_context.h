@@ -19,6 +19,7 @@ struct branch {
     bool started; /* left the target set */
     bool done;    /* has its result */
     bool counts;  /* the result is a candidate */
+    bool given_up;
     bool overdue; /* timer C has cancelled it */
     bool certain; /* its 503 is meant for the caller: our table is full, or the user says so */
     char texts[]; /* uri and route of the target */

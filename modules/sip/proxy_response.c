@@ -98,6 +98,8 @@ static void branch_keep(struct branch *b, const struct sip_msg *rs)
 
 static void on_refusal(struct proxy *p, struct branch *b, const struct sip_msg *rs)
 {
+    if (b->given_up)
+        return;
     int verdict = proxy_answered(p) ? PROXY_GO_ON : ask_user(p, b, rs);
     int status = rs->status;
 

@@ -345,7 +345,12 @@ int server_txn_refuse_with(struct server_txn *st, int status, struct bytes extra
 
 int server_txn_refuse(struct server_txn *st, int status)
 {
-    return server_txn_refuse_with(st, status, BYTES_NONE);
+    char retry[48];
+    struct bytes extra = BYTES_NONE;
+
+    if (status == 503)
+        extra = bytes_of(retry, layer_retry_after(st->l, retry, sizeof(retry)));
+    return server_txn_refuse_with(st, status, extra);
 }
 
 void server_txn_trying(struct server_txn *st)

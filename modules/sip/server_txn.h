@@ -37,8 +37,8 @@ bool server_txn_answered(const struct server_txn *st); /* a final response was s
  * sip_hop_send: the state moves on, the user's on_error is called. */
 int server_txn_respond(struct server_txn *st, int status, struct bytes response);
 /* Builds the response from the request and sends it, with a To tag of this transaction's own. 408 to a
- * non-INVITE becomes server_txn_abandon (RFC 4320 4.2). extra: whole header lines, each with CRLF, or
- * BYTES_NONE. */
+ * non-INVITE becomes server_txn_abandon (RFC 4320 4.2), a 503 says when to come again (refuse_with: in
+ * extra). extra: whole header lines, each with CRLF, or BYTES_NONE. */
 int server_txn_refuse(struct server_txn *st, int status);
 int server_txn_refuse_with(struct server_txn *st, int status, struct bytes extra);
 /* 100 now instead of after 200 ms; a no-op for what is no INVITE or has any response already. */

@@ -137,7 +137,7 @@ CSeq: {cseq} {method}
 def test(case):
     need("sipp", "stunnel")
     core_port, edge_port = free_ports(2)
-    gateway = Gateway(case, {"pcscf": {"core": f"udp:127.0.0.1:{core_port}", "reg_event": False}})
+    gateway = Gateway(case, {"pcscf": {"core": f"udp:127.0.0.1:{core_port}", "core_probe": "0s", "reg_event": False}})
     gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
     gateway.start()
     tunnel = sipp.tunnel(case, gateway, None, port=free_ports(1)[0])

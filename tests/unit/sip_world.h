@@ -11,6 +11,7 @@
 
 #include "appliance/base/token.h"
 #include "appliance/core/directory.h"
+#include "modules/pcscf/core_place.h"
 #include "modules/pcscf/phone.h"
 #include "modules/pcscf/room.h"
 #include "modules/registrar/network.h"
@@ -42,7 +43,8 @@ static struct world *the_world;         /* the hook of sip_send has no argument 
 
 static const struct settings *const world_tables[] = {&pcscf_settings, &registrar_settings, &sip_settings,
                                                       NULL};
-static const struct stat_table *const world_stats[] = {&pcscf_stats, &registrar_stats, &sip_stats, NULL};
+static const struct stat_table *const world_stats[] = {&pcscf_stats, &core_stats, &registrar_stats,
+                                                       &sip_stats, NULL};
 
 static inline int world_send(struct worker *w, const struct sip_entity *self, const struct sip_hop *to,
                              struct bytes msg)
@@ -213,14 +215,36 @@ static inline void phone_send(struct fake_phone *ph, const char *fmt, ...)
     world_run(ph->world);
 }
 
-/* From now on `core` is the core behind the edge of every worker; its datagrams come to worker 1's socket. */
+/* A next hop of every worker that is left alone by probes; its datagrams come to worker 1's socket. */
+static inline struct next_hop *world_hop(struct pcscf *p, unsigned index, const struct flow *flow)
+{
+    struct next_hop *h = calloc(1, sizeof(*h));
+    assert_non_null(h);
+    h->p = p;
+    h->index = index;
+    h->transport = TRANSPORT_UDP;
+    h->addr = flow->peer;
+    h->flow = *flow;
+    h->flow.conn.worker = 1;
+    p->core.hops[index] = h;
+    return h;
+}
+
+/* From now on `core` is the core behind the edge of every worker; more than once: further next hops of it. */
 static inline void world_core(struct world *world, const struct fake_phone *core)
 {
     for (uint16_t i = 0; i < WORLD_WORKERS; i++) {
-        struct core_link *l = &pcscf_of(world->w[i])->core;
-        l->name = (struct core_name){TRANSPORT_UDP, core->flow.peer};
-        l->flow = core->flow;
-        l->flow.conn.worker = 1;
+        struct pcscf *p = pcscf_of(world->w[i]);
+        struct core_link *l = &p->core;
+        if (!l->home) {
+            l->home = core_place_create(p, "");
+            list_push_back(&l->places, &l->home->link);
+        }
+        struct core_place *home = l->home;
+        unsigned n = home->n_choices++;
+        home->choices[n] = (struct place_choice){.hop = world_hop(p, n, &core->flow), .rank = n};
+        home->choices[n].hop->places = 1;
+        l->embedded = false;
         l->reach = (struct addr){.family = ADDR_V4, .port = 5060, .ip = {10, 9, 9, 9}};
         snprintf(l->host, sizeof(l->host), "10.9.9.9:5060");
     }

@@ -146,22 +146,6 @@ static void a_request_is_sorted_by_the_token_of_its_first_route(void **state)
     world_destroy(world);
 }
 
-static void core_names_are_read(void **state)
-{
-    struct core_name c;
-    assert_true(core_name_parse(BYTES("udp:10.0.0.1:5062"), &c));
-    assert_int_equal(c.transport, TRANSPORT_UDP);
-    assert_int_equal(c.addr.port, 5062);
-    assert_true(core_name_parse(BYTES("tcp:[::1]:5060"), &c));
-    assert_int_equal(c.transport, TRANSPORT_TCP);
-    assert_true(core_name_parse(BYTES("udp:10.0.0.1"), &c));
-    assert_int_equal(c.addr.port, 5060);
-    assert_false(core_name_parse(BYTES("10.0.0.1:5060"), &c));
-    assert_false(core_name_parse(BYTES("udp:"), &c));
-    assert_false(core_name_parse(BYTES("udp:0.0.0.0:5060"), &c));
-    assert_false(core_name_parse(BYTES("tls:10.0.0.1:5061"), &c));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,7 +157,6 @@ int main(void)
         cmocka_unit_test(a_changed_token_is_foreign),
         cmocka_unit_test(a_token_from_before_a_restart_is_old),
         cmocka_unit_test(a_request_is_sorted_by_the_token_of_its_first_route),
-        cmocka_unit_test(core_names_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
