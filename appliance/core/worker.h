@@ -74,6 +74,7 @@ struct gateway {
     _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
     _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
     _Atomic(struct quota *) quota;       /* TURN's: allocations by user, over all workers */
+    _Atomic uint64_t registrations; /* granted on phones' flows so far: the order of them over all workers */
     uint32_t node;                       /* this node's number in sealed identifiers */
     int64_t started;                     /* wall seconds */
     void *roof;                          /* boot's own state */

@@ -61,7 +61,8 @@ bool flow_reaches(const struct pcscf *p, const struct flow *f)
 {
     if (f->conn.worker != p->w->id)
         return false;
-    if (f->transport == TRANSPORT_UDP)
-        return phone_find(p, f) != NULL;
-    return flow_alive(p->w, f);
+    if (f->transport != TRANSPORT_UDP)
+        return flow_alive(p->w, f);
+    const struct phone *ph = phone_find(p, f);
+    return ph && ph->n;
 }

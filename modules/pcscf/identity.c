@@ -91,6 +91,8 @@ static void assert_default(const struct registration *r, char *dst, size_t cap)
 {
     struct asserted a = {.uri = registration_default_identity(r)};
     struct sip_uri uri;
+    if (!a.uri.n)
+        return;
     if (sip_uri_parse(a.uri, &uri))
         identify(r, &uri, &a);
     write_asserted(&a, dst, cap);

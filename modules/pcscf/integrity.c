@@ -1,5 +1,7 @@
 #include "modules/pcscf/integrity.h"
-#include "modules/sip/params.h"
+#include "modules/pcscf/auth_params.h"
+#include "modules/pcscf/phone.h"
+#include "modules/sip/digest.h"
 
 #define NAME BYTES("integrity-protected")
 
@@ -11,62 +13,66 @@ static size_t mentions(struct bytes value)
     return n;
 }
 
-/* The parameters behind the scheme. */
-static struct bytes parameters(struct bytes value)
-{
-    return sip_skip_lws(bytes_skip(value, sip_token_len(value)));
-}
-
-static bool is_it(struct bytes item)
-{
-    return bytes_ieq(bytes_first(item, sip_token_len(item)), NAME);
-}
-
-/* How many parameters are it; SIZE_MAX: this is no list of parameters. */
-static size_t count(struct bytes rest)
-{
-    struct bytes item;
-    size_t n = 0;
-    int rc;
-    while ((rc = sip_list_next(&rest, &item)) == 1)
-        n += is_it(item);
-    return rc < 0 ? SIZE_MAX : n;
-}
-
-static struct bytes between(const uint8_t *from, const uint8_t *to)
-{
-    return bytes_of(from, (size_t)(to - from));
-}
-
-/* Each goes with the comma before it; in front of the first that stays, with the comma behind it. False:
- * nothing stays. */
-static bool cut_from(struct bytes rest, struct sip_edit *e)
-{
-    const uint8_t *start = rest.p, *kept = NULL;
-    struct bytes item;
-    while (sip_list_next(&rest, &item) == 1) {
-        const uint8_t *end = item.p + item.n;
-        if (is_it(item)) {
-            if (kept)
-                sip_edit_cut(e, between(kept, end));
-            continue;
-        }
-        if (!kept && item.p > start)
-            sip_edit_cut(e, between(start, item.p));
-        kept = end;
-    }
-    return kept != NULL;
-}
-
 /* Somebody who reads quotes or brackets in another way than we do could see a parameter where we see text: a
  * field that still has the name in it after the cuts does not go on, and the phone is asked for its
  * credentials. */
-void integrity_cut(const struct sip_msg *rq, struct sip_edit *e)
+static void cut(const struct sip_header *h, struct sip_edit *e)
 {
-    const struct sip_header *h = sip_msg_first(rq, SIP_H_AUTHORIZATION);
-    for (; h; h = sip_msg_next(rq, h)) {
-        size_t named = mentions(h->value);
-        if (named && (named != count(parameters(h->value)) || !cut_from(parameters(h->value), e)))
-            sip_edit_remove_header(e, h);
+    const struct bytes name[] = {NAME};
+    const struct auth_params_names names = {name, 1};
+    size_t named = mentions(h->value);
+    if (named && (named != auth_params_count(h->value, &names) || !auth_params_cut(h->value, &names, e)))
+        sip_edit_remove_header(e, h);
+}
+
+void integrity_edit(const struct sip_msg *rq, enum integrity what, struct sip_edit *e)
+{
+    const struct sip_header *first = sip_msg_first(rq, SIP_H_AUTHORIZATION);
+    for (const struct sip_header *h = first; h; h = sip_msg_next(rq, h))
+        cut(h, e);
+    if (what == INTEGRITY_NONE || !first)
+        return;
+    struct bytes end = bytes_skip(first->value, first->value.n);
+    sip_edit_replace(e, end,
+                     what == INTEGRITY_TLS_YES ? BYTES(",integrity-protected=\"tls-yes\"")
+                                               : BYTES(",integrity-protected=\"tls-pending\""));
+}
+
+static bool is_proved(const struct phone *ph, struct bytes private_id)
+{
+    if (!ph || !private_id.n)
+        return false;
+    list_each (it, &ph->registrations) {
+        const struct registration *r = container_of(it, struct registration, link);
+        if (r->proved && bytes_eq(r->private_id, private_id))
+            return true;
     }
+    return false;
+}
+
+/* One set of credentials only: of two, the home network may look at the other one. */
+enum integrity integrity_of(const struct phone *ph, const struct flow *f, const struct sip_msg *rq)
+{
+    struct digest_credentials c;
+    const struct sip_header *h = sip_msg_first(rq, SIP_H_AUTHORIZATION);
+    if (f->transport != TRANSPORT_TLS || !h || sip_msg_next(rq, h) ||
+        digest_credentials_parse(h->value, &c) < 0)
+        return INTEGRITY_NONE;
+    if (c.response.n)
+        return INTEGRITY_TLS_PENDING;
+    return is_proved(ph, c.username) ? INTEGRITY_TLS_YES : INTEGRITY_NONE;
+}
+
+struct bytes integrity_private_id(const struct sip_msg *rq)
+{
+    struct bytes name = BYTES_NONE;
+    for (const struct sip_header *h = sip_msg_first(rq, SIP_H_AUTHORIZATION); h; h = sip_msg_next(rq, h)) {
+        struct digest_credentials c;
+        if (digest_credentials_parse(h->value, &c) < 0)
+            continue;
+        if (name.n && !bytes_eq(name, c.username))
+            return BYTES_NONE;
+        name = c.username;
+    }
+    return name;
 }

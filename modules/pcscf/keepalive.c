@@ -3,6 +3,22 @@
 #include "mux/conn.h"
 #include <errno.h>
 
+bool keepalive_is_offered(const struct sip_via *via)
+{
+    return via->has_keep && !via->keep.n;
+}
+
+void keepalive_accept(const struct pcscf *p, const struct sip_msg *rs, struct sip_edit *e)
+{
+    struct sip_values it = sip_values(rs, SIP_H_VIA);
+    struct bytes item;
+    struct sip_via via;
+    bool below_ours = sip_values_next(&it, &item) && sip_values_next(&it, &item);
+    if (below_ours && sip_via_parse(item, &via) && keepalive_is_offered(&via))
+        sip_edit_param(e, via.params, BYTES("keep"),
+                       sip_edit_text(e, "%lld", (long long)(p->config->flow_timer / 1000)));
+}
+
 void keepalive_pong(struct pcscf *p, struct conn *c)
 {
     pcscf_count(p, PCSCF_PINGS);

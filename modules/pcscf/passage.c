@@ -1,6 +1,8 @@
 #include "modules/pcscf/passage.h"
+#include "modules/pcscf/access_network.h"
 #include "modules/pcscf/identity.h"
 #include "modules/pcscf/record.h"
+#include "modules/pcscf/sec_agree.h"
 #include "modules/pcscf/trust.h"
 #include <stdio.h>
 
@@ -30,12 +32,16 @@ static int in_dialog(const struct phone *ph, const struct registration *r, const
     return record(g, r, rq);
 }
 
-/* TS 24.229 5.2.6.3: whatever Routes the phone has put in, the Service-Route of its registration is what
- * counts. */
+/* TS 24.229 5.2.6.3: the Service-Route of its registration is what counts; what the phone has put in gives
+ * way to it, or, where the operator wants that, is an error. */
 static int outside_dialog(const struct registration *r, const struct sip_msg *rq, struct passage *g)
 {
+    struct pcscf *p = g->p;
+    if (p->config->service_route == SERVICE_ROUTE_REJECT && !route_follows(p, rq, r->service_route))
+        return refuse(p, PCSCF_REFUSED_ROUTE, 400);
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
+    charging_icid_make(g->icid);
     return record(g, r, rq);
 }
 
@@ -110,25 +116,6 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
 
 /* ---- changes ---- */
 
-/* RFC 3329 is between the phone and us; TLS stands already, so there is nothing to agree on (TS 33.203 annex
- * O). */
-void passage_edit_sec_agree(const struct sip_msg *rq, struct sip_edit *e)
-{
-    if (sip_msg_has_token(rq, SIP_H_REQUIRE, BYTES("sec-agree")))
-        sip_edit_remove_token(e, SIP_H_REQUIRE, BYTES("sec-agree"));
-    if (sip_msg_has_token(rq, SIP_H_PROXY_REQUIRE, BYTES("sec-agree")))
-        sip_edit_remove_token(e, SIP_H_PROXY_REQUIRE, BYTES("sec-agree"));
-}
-
-/* RFC 7315 4.6: one icid for each dialog or transaction that starts here. */
-void passage_edit_charging(const struct pcscf *p, struct sip_edit *e)
-{
-    char icid[33];
-    random_text(icid, 32);
-    sip_edit_add(e, SIP_H_P_CHARGING_VECTOR,
-                 sip_edit_text(e, "icid-value=\"%s\";icid-generated-at=%s", icid, p->host));
-}
-
 void passage_edit_request(const struct passage *g, const struct sip_msg *rq, struct sip_edit *e)
 {
     if (g->cut_routes)
@@ -139,11 +126,13 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
     trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     if (!g->from_phone)
         return;
-    passage_edit_sec_agree(rq, e);
+    sec_agree_edit_request(rq, e);
+    if (rq->method != SIP_ACK)
+        access_network_edit(g->p, e);
     if (!g->initial)
         return;
     if (g->identity[0])
         sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
     if (rq->method != SIP_ACK)
-        passage_edit_charging(g->p, e);
+        charging_edit_request(g->p, g->icid, e);
 }

@@ -4,6 +4,7 @@
  * Floor 3. A value: in the proxy's data for a transaction, on the stack for an ACK. request.c decides,
  * response.c and the edits here carry it out. */
 #pragma once
+#include "modules/pcscf/charging.h"
 #include "modules/pcscf/core_attempt.h"
 #include "modules/pcscf/route.h"
 #include "modules/sip/edit.h"
@@ -23,6 +24,7 @@ struct passage {
     /* From a phone: what we assert. To a phone: what it was called, to assert in its responses
      * (TS 24.229 5.2.6.4). */
     char identity[PASSAGE_IDENTITY_MAX];
+    char icid[CHARGING_ICID]; /* of what begins on the phone; else empty */
     /* Where to. route is a view into the phone's registration: use it before anything else runs. */
     struct sip_hop to;
     struct bytes route;
@@ -34,9 +36,5 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
 
 /* The changes of a request beyond what every proxy does. */
 void passage_edit_request(const struct passage *g, const struct sip_msg *rq, struct sip_edit *e);
-
-/* Parts of it that REGISTER needs as well. */
-void passage_edit_sec_agree(const struct sip_msg *rq, struct sip_edit *e);
-void passage_edit_charging(const struct pcscf *p, struct sip_edit *e);
 
 extern const struct proxy_user passage_proxy; /* response.c; proxy_data is a struct passage */

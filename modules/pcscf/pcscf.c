@@ -61,6 +61,8 @@ static int init(struct pcscf *p, sip_send *send)
     }
     int rc = map_init(&p->phones, 64);
     if (rc == 0)
+        rc = map_init(&p->registered, 64);
+    if (rc == 0)
         rc = core_link_init(&p->core, p);
     if (rc < 0)
         return rc;
@@ -97,6 +99,7 @@ void pcscf_destroy(struct pcscf *p)
     core_link_fini(&p->core, p);
     phones_clear(p);
     map_fini(&p->phones);
+    map_fini(&p->registered);
     free(p);
 }
 

@@ -25,7 +25,15 @@ struct pcscf_config {
     int64_t max_registrations;
     bool reg_event;
     struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
+    int64_t min_expires, max_expires;   /* ms; 0: none */
+    int64_t service_route;              /* enum service_route_policy */
+    bool integrity_protected;
+    const char *ioi;
+    const char *access_network;
 };
+
+/* What becomes of a phone's request whose Routes are not those it was given (TS 24.229 5.2.6.3). */
+enum service_route_policy { SERVICE_ROUTE_REPLACE, SERVICE_ROUTE_REJECT };
 
 enum pcscf_stat {
     PCSCF_REGISTERED, /* gauge */
@@ -38,6 +46,8 @@ enum pcscf_stat {
     PCSCF_REFUSED_ROUTE,
     PCSCF_REFUSED_TOKEN,
     PCSCF_REFUSED_MALFORMED,
+    PCSCF_REFUSED_AGREEMENT,
+    PCSCF_REFUSED_INTERVAL,
     PCSCF_FLOW_FAILED,
     PCSCF_FLOWS_LOST,
     PCSCF_PINGS,

@@ -1,60 +1,12 @@
 #include "modules/pcscf/phone.h"
 #include "appliance/core/directory.h"
-#include "appliance/core/store.h"
-#include "modules/sip/nameaddr.h"
+#include "modules/pcscf/moved.h"
 #include "mux/conn.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* The flow stands in the condition of the delete: a contact that came back on another flow has taken the row
- * over, and the end of its old flow must not take it away. */
-static const struct store_stmt put_row = {
-    STORE_SOFT, "INSERT OR REPLACE INTO registration "
-                "(aor, contact_key, flow, contact, private_id, service_route, associated_uri, expires) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
-static const struct store_stmt delete_row = {
-    STORE_SOFT, "DELETE FROM registration WHERE aor = ?1 AND contact_key = ?2 AND flow = ?3"};
-
-#define FLOW_TEXT (ADDR_TEXT + 8)
-
-static struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT])
-{
-    char peer[ADDR_TEXT];
-    addr_format(&f->peer, peer);
-    int n = snprintf(dst, FLOW_TEXT, "%s %s", transport_name(f->transport), peer);
-    return bytes_of(dst, n > 0 && n < FLOW_TEXT ? (size_t)n : 0);
-}
-
-void registration_save(const struct registration *r)
-{
-    const struct pcscf *p = r->phone->room;
-    if (!p->w->gw->store)
-        return;
-    char flow[FLOW_TEXT];
-    const struct store_value v[] = {
-        V_TEXT(r->aor),
-        V_TEXT(r->key),
-        V_TEXT(flow_text(&r->phone->flow, flow)),
-        V_TEXT(r->contact),
-        V_TEXT(r->private_id),
-        V_TEXT(r->service_route),
-        V_TEXT(r->identities),
-        V_INT(p->w->wall + (int64_t)((r->expiry.due - p->w->now) / 1000)),
-    };
-    store_exec(p->w->gw->store, &put_row, v,
-               sizeof(v) / sizeof(v[0])); /* a lost row is counted by the store */
-}
-
-static void row_delete(struct pcscf *p, const struct registration *r)
-{
-    if (!p->w->gw->store)
-        return;
-    char flow[FLOW_TEXT];
-    const struct store_value v[] = {V_TEXT(r->aor), V_TEXT(r->key), V_TEXT(flow_text(&r->phone->flow, flow))};
-    store_exec(p->w->gw->store, &delete_row, v, 3);
-}
+/* For how long answers may come by a newer flow: longer than anybody lets a phone ring (timer C). */
+#define LEFT_MS 240000u
 
 /* ---- phones ---- */
 
@@ -86,6 +38,7 @@ static struct phone *phone_create(struct pcscf *p, const struct flow *f)
     ph->flow = *f;
     ph->farewell.fire = on_farewell;
     list_init(&ph->registrations);
+    list_init(&ph->left);
     map_insert(&p->phones, &ph->node, flow_hash(p, f));
     return ph;
 }
@@ -100,7 +53,7 @@ static void set_idle(const struct phone *ph, uint64_t expires_ms)
     uint64_t timer = (uint64_t)ph->room->config->flow_timer;
     if (ph->n == 0)
         conn_idle_timeout(c, (uint64_t)ph->room->config->unregistered_idle);
-    else if (ph->outbound && timer)
+    else if (ph->keeps_alive && timer)
         conn_idle_timeout(c, timer + timer / 2);
     else
         conn_idle_timeout(c, expires_ms + 60000);
@@ -108,9 +61,8 @@ static void set_idle(const struct phone *ph, uint64_t expires_ms)
 
 static void phone_reap(struct phone *ph)
 {
-    if (ph->n || timer_armed(&ph->farewell))
+    if (ph->n || !list_empty(&ph->left) || timer_armed(&ph->farewell))
         return;
-    set_idle(ph, 0);
     map_remove(&ph->room->phones, &ph->node);
     free(ph);
 }
@@ -127,36 +79,84 @@ static struct bytes presence_name(const struct registration *r)
     return bytes_skip(r->aor, colon + 1);
 }
 
-static void registration_destroy(struct pcscf *p, struct registration *r)
+static uint64_t aor_hash(const struct pcscf *p, struct bytes aor)
 {
+    return bytes_hash(&p->w->hash_key, aor);
+}
+
+static struct registration *same_aor(struct map_node *n, struct bytes aor)
+{
+    for (; n; n = map_next(n)) {
+        struct registration *r = container_of(n, struct registration, by_aor);
+        if (bytes_eq(r->aor, aor))
+            return r;
+    }
+    return NULL;
+}
+
+struct registration *registration_first(const struct pcscf *p, struct bytes aor)
+{
+    return same_aor(map_find(&p->registered, aor_hash(p, aor)), aor);
+}
+
+struct registration *registration_next(const struct registration *r)
+{
+    return same_aor(map_next(&r->by_aor), r->aor);
+}
+
+/* From now on it counts, and the world knows that its user is here. */
+static void enter(struct phone *ph, struct registration *r)
+{
+    struct pcscf *p = ph->room;
+    r->phone = ph;
+    r->present = p->w->gw->directory && directory_arrive(p->w->gw->directory, presence_name(r), p->w->now);
+    list_push_front(&ph->registrations, &r->link);
+    map_insert(&p->registered, &r->by_aor, aor_hash(p, r->aor));
+    ph->n++;
+    ph->sos = ph->sos || r->sos;
+    stat_inc(&p->stats[PCSCF_REGISTERED]);
+}
+
+/* It counts no longer. */
+static void withdraw(struct registration *r)
+{
+    struct phone *ph = r->phone;
+    struct pcscf *p = ph->room;
     if (r->present)
         directory_leave(p->w->gw->directory, presence_name(r), p->w->now);
+    r->present = false;
     reg_event_leave(r);
     timer_stop(&p->w->timers, &r->expiry);
     list_remove(&r->link);
-    buf_fini(&r->changed);
-    free(r);
+    map_remove(&p->registered, &r->by_aor);
+    ph->n--;
+    stat_dec(&p->stats[PCSCF_REGISTERED]);
 }
 
-static void registration_end(struct registration *r, const char *why)
+static void end(struct registration *r, const char *why)
 {
     struct phone *ph = r->phone;
     struct pcscf *p = ph->room;
     log_info(&p->w->log, "sip.unregistered", F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer),
              F_STR("why", why));
-    row_delete(p, r);
-    registration_destroy(p, r);
-    ph->n--;
-    stat_dec(&p->stats[PCSCF_REGISTERED]);
+    registration_forget(r);
+    withdraw(r);
+    registration_destroy(r);
 }
 
-static void on_expiry(struct worker *w, struct timer *t)
+/* Nothing may be left on that flow. */
+static void settle(struct phone *ph)
 {
-    (void)w;
-    struct registration *r = container_of(t, struct registration, expiry);
-    struct phone *ph = r->phone;
-    registration_end(r, "expired");
+    if (!ph->n)
+        set_idle(ph, 0);
     phone_reap(ph);
+}
+
+void registration_end(struct registration *r, const char *why)
+{
+    struct phone *ph = r->phone;
+    end(r, why);
+    settle(ph);
 }
 
 /* Time for what is on its way to the phone: its own NOTIFY, the answers to it (TS 24.229 5.2.5.2). */
@@ -166,10 +166,10 @@ void registration_revoke(struct registration *r, const char *why, bool bye)
 {
     struct phone *ph = r->phone;
     struct worker *w = ph->room->w;
-    registration_end(r, why);
+    end(r, why);
     if (bye && !ph->n && ph->flow.transport != TRANSPORT_UDP)
         timer_set(&w->timers, &ph->farewell, w->now + FAREWELL);
-    phone_reap(ph);
+    settle(ph);
 }
 
 static void on_farewell(struct worker *w, struct timer *t)
@@ -181,9 +181,44 @@ static void on_farewell(struct worker *w, struct timer *t)
     phone_reap(ph);
 }
 
-static struct registration *registration_find(const struct phone *ph, struct bytes aor, struct bytes key)
+static void forget_left(struct registration *r)
 {
-    list_each (it, &ph->registrations) {
+    timer_stop(&r->phone->room->w->timers, &r->expiry);
+    list_remove(&r->link);
+    registration_destroy(r);
+}
+
+static void on_forget(struct worker *w, struct timer *t)
+{
+    (void)w;
+    struct registration *r = container_of(t, struct registration, expiry);
+    struct phone *ph = r->phone;
+    forget_left(r);
+    phone_reap(ph);
+}
+
+/* The row is the newer flow's by now. */
+void registration_leave(struct registration *r)
+{
+    struct phone *ph = r->phone;
+    struct pcscf *p = ph->room;
+    log_debug(&p->w->log, "sip.registration_moved", F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer));
+    withdraw(r);
+    list_push_front(&ph->left, &r->link);
+    r->expiry.fire = on_forget;
+    timer_set(&p->w->timers, &r->expiry, p->w->now + LEFT_MS);
+    settle(ph);
+}
+
+static void on_expiry(struct worker *w, struct timer *t)
+{
+    (void)w;
+    registration_end(container_of(t, struct registration, expiry), "expired");
+}
+
+static struct registration *find_in(const struct list *l, struct bytes aor, struct bytes key)
+{
+    list_each (it, l) {
         struct registration *r = container_of(it, struct registration, link);
         if (bytes_eq(r->aor, aor) && bytes_eq(r->key, key))
             return r;
@@ -193,71 +228,80 @@ static struct registration *registration_find(const struct phone *ph, struct byt
 
 bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key)
 {
-    return ph && registration_find(ph, aor, key);
+    return ph && find_in(&ph->registrations, aor, key);
 }
 
-static struct bytes keep(uint8_t **at, struct bytes from)
-{
-    struct bytes kept = bytes_of(*at, from.n);
-    if (from.n)
-        memcpy(*at, from.p, from.n);
-    *at += from.n;
-    return kept;
-}
+/* ---- granted ---- */
 
-static struct registration *registration_create(const struct registration_facts *f)
+/* Until when, after whatever was said before. */
+static void grant(struct registration *r, const struct registration_facts *f)
 {
-    size_t size = f->aor.n + f->key.n + f->contact.n + f->private_id.n + f->service_route.n + f->identities.n;
-    struct registration *r = calloc(1, sizeof(*r) + size);
-    if (!r)
-        return NULL;
-    uint8_t *at = r->text;
-    r->aor = keep(&at, f->aor);
-    r->key = keep(&at, f->key);
-    r->contact = keep(&at, f->contact);
-    r->private_id = keep(&at, f->private_id);
-    r->service_route = keep(&at, f->service_route);
-    r->identities = keep(&at, f->identities);
-    r->instance = f->instance;
+    struct phone *ph = r->phone;
+    struct pcscf *p = ph->room;
+    r->order = moved_order(p);
+    r->since = p->w->now;
     r->expiry.fire = on_expiry;
-    list_init(&r->link);
-    list_init(&r->at_event);
-    buf_init(&r->changed);
-    return r;
+    timer_set(&p->w->timers, &r->expiry, p->w->now + (uint64_t)f->expires * 1000);
+    registration_save_refreshed(r);
+    ph->keeps_alive = f->keeps_alive;
+    set_idle(ph, (uint64_t)f->expires * 1000);
+    reg_event_leave(r);
+    reg_event_join(r, f->path);
 }
 
-/* Takes the place of the older one of that key without a word: a refresh is no news. */
-static void replace(struct phone *ph, struct registration *old)
+static void refresh(struct phone *ph, struct registration *r, const struct registration_facts *f)
 {
-    registration_destroy(ph->room, old);
-    ph->n--;
-    stat_dec(&ph->room->stats[PCSCF_REGISTERED]);
+    r->proved = r->proved || f->proved;
+    list_remove(&r->link);
+    list_push_front(&ph->registrations, &r->link);
+    grant(r, f);
 }
 
-static int put(struct pcscf *p, struct phone *ph, const struct registration_facts *f)
+/* Takes the place of the older one of that key without a word: the same binding on the same flow is no news.
+ */
+static int replace(struct phone *ph, struct registration *old, const struct registration_facts *f)
 {
-    struct registration *old = registration_find(ph, f->aor, f->key);
-    if (!old && ph->n >= (uint64_t)p->config->max_registrations)
-        return -ENOSPC;
     struct registration *r = registration_create(f);
     if (!r)
         return -ENOMEM;
-    if (old)
-        replace(ph, old);
-    else
-        log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
-                 F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
-    r->phone = ph;
-    r->since = p->w->now;
-    r->present = p->w->gw->directory && directory_arrive(p->w->gw->directory, presence_name(r), p->w->now);
-    list_push_front(&ph->registrations, &r->link);
-    ph->n++;
-    ph->outbound = f->outbound;
-    stat_inc(&p->stats[PCSCF_REGISTERED]);
-    timer_set(&p->w->timers, &r->expiry, p->w->now + (uint64_t)f->expires * 1000);
-    registration_save(r);
-    set_idle(ph, (uint64_t)f->expires * 1000);
-    reg_event_join(r, f->path);
+    r->proved = r->proved || (old->proved && bytes_eq(r->private_id, old->private_id));
+    enter(ph, r);
+    withdraw(old);
+    registration_destroy(old);
+    grant(r, f);
+    return 0;
+}
+
+static int add(struct phone *ph, const struct registration_facts *f)
+{
+    struct pcscf *p = ph->room;
+    if (ph->n >= (uint64_t)p->config->max_registrations && !f->sos)
+        return -ENOSPC;
+    struct registration *left = find_in(&ph->left, f->aor, f->key), *r = registration_create(f);
+    if (!r)
+        return -ENOMEM;
+    if (left)
+        forget_left(left);
+    log_info(&p->w->log, "sip.registered", F_BYTES("aor", f->aor), F_ADDR("peer", &ph->flow.peer),
+             F_STR("transport", transport_name(ph->flow.transport)), F_UINT("expires", f->expires));
+    enter(ph, r);
+    grant(r, f);
+    moved_here(p, r);
+    return 0;
+}
+
+/* A refresh that needed no password names nobody: it is still who it was. */
+static int put(struct phone *ph, const struct registration_facts *said)
+{
+    struct registration_facts f = *said;
+    struct registration *old = find_in(&ph->registrations, f.aor, f.key);
+    if (!old)
+        return add(ph, &f);
+    if (!f.private_id.n)
+        f.private_id = old->private_id;
+    if (!registration_says(old, &f))
+        return replace(ph, old, &f);
+    refresh(ph, old, &f);
     return 0;
 }
 
@@ -268,39 +312,30 @@ int phone_register(struct pcscf *p, const struct flow *f, const struct registrat
         ph = phone_create(p, f);
     if (!ph)
         return -ENOMEM;
-    int rc = put(p, ph, facts);
+    int rc = put(ph, facts);
     phone_reap(ph);
     return rc;
 }
 
+/* ---- gone ---- */
+
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key)
 {
     struct phone *ph = phone_find(p, f);
-    struct registration *r = ph ? registration_find(ph, aor, key) : NULL;
-    if (!r)
-        return;
-    registration_end(r, "asked");
-    phone_reap(ph);
+    struct registration *r = ph ? find_in(&ph->registrations, aor, key) : NULL;
+    if (r)
+        registration_end(r, "asked");
+    moved_away(p, aor, key);
 }
 
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor)
 {
-    struct phone *ph = phone_find(p, f);
-    if (!ph)
-        return;
-    list_each_safe (it, &ph->registrations) {
-        struct registration *r = container_of(it, struct registration, link);
-        if (bytes_eq(r->aor, aor))
-            registration_end(r, "asked");
+    (void)f;
+    for (struct registration *next, *r = registration_first(p, aor); r; r = next) {
+        next = registration_next(r);
+        registration_end(r, "asked");
     }
-    phone_reap(ph);
-}
-
-static void end_all(struct phone *ph, const char *why)
-{
-    list_each_safe (it, &ph->registrations)
-        registration_end(container_of(it, struct registration, link), why);
-    phone_reap(ph);
+    moved_away(p, aor, BYTES_NONE);
 }
 
 void phone_lost(struct pcscf *p, const struct flow *f)
@@ -311,22 +346,29 @@ void phone_lost(struct pcscf *p, const struct flow *f)
     if (ph->n)
         pcscf_count(p, PCSCF_FLOWS_LOST);
     timer_stop(&p->w->timers, &ph->farewell);
-    end_all(ph, "flow closed");
+    list_each_safe (it, &ph->registrations)
+        end(container_of(it, struct registration, link), "flow closed");
+    list_each_safe (it, &ph->left)
+        forget_left(container_of(it, struct registration, link));
+    phone_reap(ph);
 }
 
+/* The rows stay: they are what a restart knows of the phones. */
 static void clear_one(struct map_node *node, void *arg)
 {
     (void)arg;
     struct phone *ph = container_of(node, struct phone, node);
     list_each_safe (it, &ph->registrations) {
-        registration_destroy(ph->room, container_of(it, struct registration, link));
+        struct registration *r = container_of(it, struct registration, link);
+        withdraw(r);
+        registration_destroy(r);
     }
+    list_each_safe (it, &ph->left)
+        forget_left(container_of(it, struct registration, link));
     timer_stop(&ph->room->w->timers, &ph->farewell);
-    map_remove(&ph->room->phones, &ph->node);
-    free(ph);
+    phone_reap(ph);
 }
 
-/* The rows stay: they are what a restart knows of the phones. */
 void phones_clear(struct pcscf *p)
 {
     map_walk(&p->phones, clear_one, NULL);
@@ -351,7 +393,7 @@ void registrations_each(struct pcscf *p, void (*each)(const struct registration 
     map_walk(&p->phones, visit_phone, &v);
 }
 
-/* ---- identities ---- */
+/* ---- whose ---- */
 
 bool phone_owns(const struct phone *ph, const struct flow_token *t)
 {
@@ -362,10 +404,20 @@ bool phone_owns(const struct phone *ph, const struct flow_token *t)
     return false;
 }
 
-static bool has_aor(const struct phone *ph, struct bytes aor)
+static bool has_aor(const struct list *registrations, struct bytes aor)
 {
-    list_each (it, &ph->registrations) {
+    list_each (it, registrations) {
         if (bytes_eq(container_of(it, struct registration, link)->aor, aor))
+            return true;
+    }
+    return false;
+}
+
+static bool shares(const struct list *registrations, const struct phone *other)
+{
+    list_each (it, registrations) {
+        struct bytes aor = container_of(it, struct registration, link)->aor;
+        if (has_aor(&other->registrations, aor) || has_aor(&other->left, aor))
             return true;
     }
     return false;
@@ -374,42 +426,5 @@ static bool has_aor(const struct phone *ph, struct bytes aor)
 bool phones_share_user(const struct pcscf *p, const struct flow *a, const struct flow *b)
 {
     const struct phone *one = phone_find(p, a), *other = phone_find(p, b);
-    if (!one || !other)
-        return false;
-    list_each (it, &one->registrations) {
-        if (has_aor(other, container_of(it, struct registration, link)->aor))
-            return true;
-    }
-    return false;
-}
-
-static bool same_user(struct bytes aor, const struct sip_uri *uri)
-{
-    char text[SIP_AOR_MAX];
-    size_t n = sip_aor(uri, text, sizeof(text));
-    return n && bytes_eq(aor, bytes_of(text, n));
-}
-
-bool registration_has_identity(const struct registration *r, const struct sip_uri *uri)
-{
-    struct bytes rest = r->identities, item;
-    char wanted[SIP_AOR_MAX];
-    size_t n = sip_aor(uri, wanted, sizeof(wanted));
-    if (!rest.n)
-        return same_user(r->aor, uri);
-    while (n && sip_list_next(&rest, &item) == 1) {
-        struct sip_nameaddr na;
-        if (sip_nameaddr_parse(item, &na) && same_user(bytes_of(wanted, n), &na.uri))
-            return true;
-    }
-    return false;
-}
-
-struct bytes registration_default_identity(const struct registration *r)
-{
-    struct bytes rest = r->identities, item;
-    struct sip_nameaddr na;
-    if (sip_list_next(&rest, &item) == 1 && sip_nameaddr_parse(item, &na))
-        return na.uri.text;
-    return r->aor;
+    return one && other && (shares(&one->registrations, other) || shares(&one->left, other));
 }

@@ -1,22 +1,45 @@
 #include "modules/pcscf/register.h"
+#include "modules/pcscf/access_network.h"
+#include "modules/pcscf/charging.h"
+#include "modules/pcscf/contact.h"
 #include "modules/pcscf/core_attempt.h"
-#include "modules/pcscf/integrity.h"
+#include "modules/pcscf/expiry.h"
+#include "modules/pcscf/keepalive.h"
+#include "modules/pcscf/lesson.h"
 #include "modules/pcscf/passage.h"
+#include "modules/pcscf/sec_agree.h"
+#include "modules/pcscf/session_keys.h"
 #include "modules/pcscf/trust.h"
-#include "modules/sip/contact_key.h"
-#include "modules/sip/digest.h"
 #include "modules/sip/server_txn.h"
-#include <errno.h>
+#include <stdio.h>
 
 /* One REGISTER on its way: proxy_data. */
 struct registering {
     struct pcscf *p;
     struct flow flow;
     struct core_attempt attempt;
+    enum integrity integrity;
+    enum sec_agree agreement;
     char path[ROUTE_URI_MAX];
 };
 
 /* ---- the request ---- */
+
+/* A home network that is part of this gateway knows what it needs without being told. */
+static bool tells_integrity(const struct pcscf *p)
+{
+    return p->config->integrity_protected && !p->core.embedded;
+}
+
+static void edit_identification(const struct pcscf *p, struct sip_edit *e)
+{
+    const char *network = p->config->visited_network;
+    char icid[CHARGING_ICID];
+    charging_icid_make(icid);
+    sip_edit_add(e, SIP_H_P_VISITED_NETWORK_ID, sip_edit_text(e, "\"%s\"", network[0] ? network : p->host));
+    charging_edit_request(p, icid, e);
+    access_network_edit(p, e);
+}
 
 static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rq,
                         struct sip_edit *e)
@@ -26,141 +49,38 @@ static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const
     sip_edit_remove(e,
                     SIP_H_ROUTE); /* the phone's outbound proxy is us; the way to the core is ours to know */
     trust_apply(rq, TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
-    passage_edit_sec_agree(rq, e);
-    integrity_cut(rq, e);
+    sec_agree_edit_request(rq, e);
+    integrity_edit(rq, tells_integrity(g->p) ? g->integrity : INTEGRITY_NONE, e);
+    expiry_edit(g->p->config, rq, e);
     sip_edit_push(e, SIP_H_PATH, bytes_str(g->path));
     sip_edit_add(e, SIP_H_REQUIRE, BYTES("path")); /* TS 24.229 5.2.2.1 */
     if (!sip_msg_has_token(rq, SIP_H_SUPPORTED, BYTES("path")))
         sip_edit_add(e, SIP_H_SUPPORTED,
                      BYTES("path")); /* strict registrars ask the phone's opinion (RFC 3327 5.2) */
-    const char *network = g->p->config->visited_network;
-    sip_edit_add(e, SIP_H_P_VISITED_NETWORK_ID,
-                 sip_edit_text(e, "\"%s\"", network[0] ? network : g->p->host));
-    passage_edit_charging(g->p, e);
+    edit_identification(g->p, e);
     return 0;
-}
-
-/* ---- what a 200 teaches ---- */
-
-struct lesson {
-    const struct registering *g;
-    const struct sip_msg *rq, *rs;
-    struct registration_facts facts;
-    struct buf service_route, identities;
-    char aor[SIP_AOR_MAX];
-    char key[SIP_CONTACT_KEY_MAX];
-};
-
-static void join_values(const struct sip_msg *m, enum sip_header_id id, struct buf *out)
-{
-    struct sip_values it = sip_values(m, id);
-    struct bytes item;
-    while (sip_values_next(&it, &item)) {
-        if (buf_len(out))
-            buf_str(out, ", ");
-        buf_append(out, item);
-    }
-}
-
-static bool same_binding(const struct sip_contact *a, const struct sip_contact *b)
-{
-    char ka[SIP_CONTACT_KEY_MAX], kb[SIP_CONTACT_KEY_MAX];
-    size_t na = sip_contact_key(a, true, ka), nb = sip_contact_key(b, true, kb);
-    if (na && nb && bytes_eq(bytes_of(ka, na), bytes_of(kb, nb)))
-        return true;
-    return !a->na.star && !b->na.star && sip_uri_eq(&a->na.uri, &b->na.uri);
-}
-
-/* RFC 3261 10.2.4 and 10.3 step 8: the expires of the contact, else the header field. 0: it is not bound. */
-static uint32_t granted(const struct sip_msg *rs, const struct sip_contact *asked)
-{
-    struct sip_values it = sip_values(rs, SIP_H_CONTACT);
-    struct bytes item;
-    while (sip_values_next(&it, &item)) {
-        struct sip_contact c;
-        if (!sip_contact_parse(item, &c) || c.na.star || !same_binding(&c, asked))
-            continue;
-        if (c.has_expires)
-            return c.expires;
-        return sip_msg_has(rs, SIP_H_EXPIRES) ? sip_expires_value(sip_msg_value(rs, SIP_H_EXPIRES)) : 3600;
-    }
-    return 0;
-}
-
-static void learn_contact(struct lesson *l, const struct sip_contact *asked)
-{
-    struct pcscf *p = l->g->p;
-    size_t n = sip_contact_key(asked, true, l->key);
-    if (!n)
-        return;
-    l->facts.key = bytes_of(l->key, n);
-    l->facts.contact = asked->na.uri.text;
-    l->facts.instance = flow_instance(asked->instance);
-    l->facts.expires = granted(l->rs, asked);
-    if (!l->facts.expires) {
-        phone_unregister(p, &l->g->flow, l->facts.aor, l->facts.key);
-        return;
-    }
-    int rc = phone_register(p, &l->g->flow, &l->facts);
-    if (rc < 0)
-        log_warn(&p->w->log, "sip.registration_lost", F_BYTES("aor", l->facts.aor), F_ERRNO(rc));
-}
-
-static void learn_contacts(struct lesson *l)
-{
-    struct sip_values it = sip_values(l->rq, SIP_H_CONTACT);
-    struct bytes item;
-    while (sip_values_next(&it, &item)) {
-        struct sip_contact c;
-        if (!sip_contact_parse(item, &c))
-            continue;
-        if (c.na.star)
-            phone_unregister_all(l->g->p, &l->g->flow, l->facts.aor);
-        else
-            learn_contact(l, &c);
-    }
-}
-
-static struct bytes private_id(const struct sip_msg *rq)
-{
-    struct digest_credentials c;
-    struct bytes value = sip_msg_value(rq, SIP_H_AUTHORIZATION);
-    return value.n && digest_credentials_parse(value, &c) == 0 ? c.username : BYTES_NONE;
-}
-
-/* Known by the time a request takes it. */
-static void learn_way(struct pcscf *p, struct bytes service_route)
-{
-    struct bytes first;
-    struct sip_nameaddr na;
-    if (sip_list_next(&service_route, &first) == 1 && sip_nameaddr_parse(first, &na))
-        core_link_learn(p, &na.uri);
-}
-
-static void learn(const struct registering *g, const struct sip_msg *rq, const struct sip_msg *rs)
-{
-    struct lesson l = {.g = g, .rq = rq, .rs = rs};
-    size_t n = sip_aor(&rq->to.uri, l.aor, sizeof(l.aor));
-    if (!n)
-        return;
-    buf_init(&l.service_route);
-    buf_init(&l.identities);
-    join_values(rs, SIP_H_SERVICE_ROUTE, &l.service_route);
-    join_values(rs, SIP_H_P_ASSOCIATED_URI, &l.identities);
-    l.facts.aor = bytes_of(l.aor, n);
-    l.facts.private_id = private_id(rq);
-    l.facts.service_route = buf_bytes(&l.service_route);
-    learn_way(g->p, l.facts.service_route);
-    l.facts.identities = buf_bytes(&l.identities);
-    l.facts.path = bytes_str(g->path);
-    l.facts.outbound = sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"));
-    if (!l.service_route.failed && !l.identities.failed)
-        learn_contacts(&l);
-    buf_fini(&l.service_route);
-    buf_fini(&l.identities);
 }
 
 /* ---- the response ---- */
+
+static bool promises_outbound(const struct pcscf *p, const struct sip_msg *rs)
+{
+    return p->config->flow_timer && sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"));
+}
+
+static void on_success(const struct registering *g, const struct sip_msg *rq, const struct sip_msg *rs)
+{
+    const struct lesson l = {.p = g->p,
+                             .flow = &g->flow,
+                             .rq = rq,
+                             .rs = rs,
+                             .path = bytes_str(g->path),
+                             .integrity = g->integrity,
+                             .keeps_alive = promises_outbound(g->p, rs) || keepalive_is_offered(&rq->via)};
+    pcscf_count(g->p, PCSCF_REGISTER_OK);
+    if (g->flow.transport == TRANSPORT_UDP || flow_alive(g->p->w, &g->flow))
+        lesson_learn(&l);
+}
 
 static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
 {
@@ -170,9 +90,8 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
     if (verdict || rs->status < 200)
         return verdict;
     if (rs->status < 300) {
-        pcscf_count(g->p, PCSCF_REGISTER_OK);
-        if (rq && (g->flow.transport == TRANSPORT_UDP || flow_alive(g->p->w, &g->flow)))
-            learn(g, rq, rs);
+        if (rq)
+            on_success(g, rq, rs);
         return PROXY_GO_ON;
     }
     bool challenge = rs->status == 401 || rs->status == 407;
@@ -202,9 +121,12 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     (void)b;
     const struct registering *g = proxy_data(proxy);
     trust_apply(rs, TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
-    if (rs->status / 100 != 2 || !g->p->config->flow_timer)
+    session_keys_cut(rs, e);
+    sec_agree_edit_response(g->agreement, rs, e);
+    if (rs->status / 100 != 2)
         return;
-    if (sip_msg_has_token(rs, SIP_H_REQUIRE, BYTES("outbound"))) /* RFC 5626 5.4 */
+    keepalive_accept(g->p, rs, e);
+    if (promises_outbound(g->p, rs)) /* RFC 5626 5.4 */
         sip_edit_set(e, SIP_H_FLOW_TIMER,
                      sip_edit_text(e, "%lld", (long long)(g->p->config->flow_timer / 1000)));
 }
@@ -223,25 +145,22 @@ static const struct proxy_user register_proxy = {
     .on_done = on_done,
 };
 
+/* ---- what is refused here ---- */
+
 /* Does this contact add to what its flow has? */
 static bool is_new(const struct phone *ph, const struct sip_msg *rq, struct bytes aor,
                    const struct sip_contact *c)
 {
     char key[SIP_CONTACT_KEY_MAX];
-    uint32_t expires = c->expires;
-    if (!c->has_expires && sip_msg_has(rq, SIP_H_EXPIRES))
-        expires = sip_expires_value(sip_msg_value(rq, SIP_H_EXPIRES));
-    else if (!c->has_expires)
-        expires = 1;
-    size_t n = expires && !c->na.star ? sip_contact_key(c, true, key) : 0;
+    bool counts = !c->na.star && !contact_is_sos(c) && contact_expires(rq, c);
+    size_t n = counts ? contact_binding(c, key) : 0;
     return n && !phone_has(ph, aor, bytes_of(key, n));
 }
 
 /* Said before the home network hears of it: once it has bound a contact, the phone must be reachable by it.
  */
-static bool too_many(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct bytes aor)
+static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq, struct bytes aor)
 {
-    const struct phone *ph = phone_find(p, f);
     uint64_t n = ph ? ph->n : 0;
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
     struct bytes item;
@@ -264,17 +183,45 @@ static uint64_t instance_of(const struct sip_msg *rq)
     return 0;
 }
 
+static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    char line[48];
+    if (!expiry_is_too_brief(p->config, rq))
+        return false;
+    pcscf_count(p, PCSCF_REFUSED_INTERVAL);
+    snprintf(line, sizeof(line), "Min-Expires: %lld\r\n", (long long)(p->config->min_expires / 1000));
+    server_txn_refuse_with(st, 423, bytes_str(line));
+    return true;
+}
+
 /* 0, or the status to refuse with. */
 static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
 {
     char token[TOKEN_TEXT_MAX], aor[SIP_AOR_MAX];
+    const struct phone *ph = phone_find(p, f);
     *g = (struct registering){.p = p, .flow = *f};
+    g->integrity = integrity_of(ph, f, rq);
+    g->agreement = sec_agree_of(rq, f->transport == TRANSPORT_TLS);
     size_t n = sip_aor(&rq->to.uri, aor, sizeof(aor));
-    if (too_many(p, f, rq, bytes_of(aor, n)))
+    if (too_many(p, ph, rq, bytes_of(aor, n)))
         return 403;
     const struct flow_token t = {
         .flow = *f, .owner = flow_owner(bytes_of(aor, n)), .instance = instance_of(rq)};
     return flow_token_seal(p->w, &t, token) && route_for_core(p, token, true, g->path) ? 0 : 500;
+}
+
+static void forward(struct server_txn *st, const struct registering *g, const struct sip_hop *core)
+{
+    struct proxy *proxy = proxy_create(st, &register_proxy, sizeof(*g));
+    if (!proxy)
+        return;
+    struct registering *own = proxy_data(proxy);
+    *own = *g;
+    const struct proxy_target target = {.hop = *core};
+    if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
+        proxy_end(proxy, 500, BYTES_NONE);
+    else
+        proxy_run(proxy);
 }
 
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
@@ -282,24 +229,16 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
     pcscf_count(p, PCSCF_REQUESTS_PHONE);
     struct registering g;
     struct sip_hop core = core_link_hop_by(p, rq->call_id);
+    if (refuse_interval(p, st, rq))
+        return;
     if (core.kind == HOP_NONE) {
         pcscf_count(p, PCSCF_CORE_DOWN);
         server_txn_refuse(st, 503);
         return;
     }
     int status = begin(p, &server_txn_from(st)->flow, rq, &g);
-    if (status) {
+    if (status)
         server_txn_refuse(st, status);
-        return;
-    }
-    struct proxy *proxy = proxy_create(st, &register_proxy, sizeof(g));
-    if (!proxy)
-        return;
-    struct registering *own = proxy_data(proxy);
-    *own = g;
-    const struct proxy_target target = {.hop = core};
-    if (core_attempt_begin(&own->attempt, p, proxy, &target) < 0)
-        proxy_end(proxy, 500, BYTES_NONE);
     else
-        proxy_run(proxy);
+        forward(st, &g, &core);
 }

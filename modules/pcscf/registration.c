@@ -1,97 +1,145 @@
 #include "modules/pcscf/registration.h"
-#include "appliance/base/buf.h"
-#include "modules/sip/contact_key.h"
+#include "appliance/core/store.h"
+#include "modules/pcscf/phone.h"
+#include "modules/pcscf/wildcards.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-bool registration_is_of(const struct registration *r, const struct sip_uri *aor)
-{
-    char text[SIP_AOR_MAX];
-    size_t n = sip_aor(aor, text, sizeof(text));
-    return n && bytes_eq(r->aor, bytes_of(text, n));
-}
+/* ---- its text ---- */
 
-bool registration_has_key(const struct registration *r, const struct sip_contact *c)
-{
-    char key[SIP_CONTACT_KEY_MAX];
-    size_t n = sip_contact_key(c, true, key);
-    return n && bytes_eq(r->key, bytes_of(key, n));
-}
-
-/* ---- identities ---- */
-
-/* Takes the text over. */
-static void replace(struct registration *r, struct buf *text)
-{
-    if (text->failed || !buf_len(text)) {
-        buf_fini(text);
-        return;
+/* Where each text of the facts is kept. */
+static const struct {
+    size_t fact, kept;
+} texts[] = {
+#define TEXT(name)                                                                                           \
+    {                                                                                                        \
+        offsetof(struct registration_facts, name), offsetof(struct registration, name)                       \
     }
+    TEXT(aor),           TEXT(key),        TEXT(contact),  TEXT(private_id),
+    TEXT(service_route), TEXT(identities), TEXT(charging), TEXT(term_ioi),
+#undef TEXT
+};
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+
+static struct bytes fact(const struct registration_facts *f, size_t i)
+{
+    struct bytes b;
+    memcpy(&b, (const char *)f + texts[i].fact, sizeof(b));
+    return b;
+}
+
+static struct bytes *kept(const struct registration *r, size_t i)
+{
+    return (struct bytes *)(void *)((char *)(uintptr_t)r + texts[i].kept);
+}
+
+static void keep_texts(struct registration *r, const struct registration_facts *f)
+{
+    uint8_t *at = r->text;
+    for (size_t i = 0; i < TEXTS; i++) {
+        struct bytes from = fact(f, i);
+        if (from.n)
+            memcpy(at, from.p, from.n);
+        *kept(r, i) = bytes_of(at, from.n);
+        at += from.n;
+    }
+}
+
+struct registration *registration_create(const struct registration_facts *f)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < TEXTS; i++)
+        size += fact(f, i).n;
+    struct registration *r = calloc(1, sizeof(*r) + size);
+    if (!r)
+        return NULL;
+    keep_texts(r, f);
+    r->instance = f->instance;
+    r->proved = f->proved;
+    r->sos = f->sos;
+    list_init(&r->link);
+    list_init(&r->at_event);
+    buf_init(&r->changed);
+    if (wildcards_compile(r->identities, &r->wildcards) == 0)
+        return r;
+    free(r);
+    return NULL;
+}
+
+void registration_destroy(struct registration *r)
+{
+    if (!r)
+        return;
+    wildcards_destroy(r->wildcards);
     buf_fini(&r->changed);
-    r->changed = *text;
-    r->identities = buf_bytes(&r->changed);
-    registration_save(r);
+    free(r);
 }
 
-static void put(struct buf *out, struct bytes before, struct bytes item, struct bytes after)
+bool registration_says(const struct registration *r, const struct registration_facts *f)
 {
-    buf_str(out, buf_len(out) ? ", " : "");
-    buf_append(out, before);
-    buf_append(out, item);
-    buf_append(out, after);
-}
-
-void registration_add_identity(struct registration *r, const struct sip_uri *uri)
-{
-    struct buf text;
-    if (registration_has_identity(r, uri))
-        return;
-    if (r->identities.n + r->aor.n + uri->text.n + 8 > REGISTRATION_IDENTITIES_MAX)
-        return;
-    buf_init(&text);
-    if (r->identities.n)
-        put(&text, BYTES_NONE, r->identities, BYTES_NONE);
-    else
-        put(&text, BYTES("<"), r->aor, BYTES(">"));
-    put(&text, BYTES("<"), uri->text, BYTES(">"));
-    replace(r, &text);
-}
-
-static bool is_identity(struct bytes item, const struct sip_uri *uri)
-{
-    struct sip_nameaddr na;
-    char a[SIP_AOR_MAX], b[SIP_AOR_MAX];
-    if (!sip_nameaddr_parse(item, &na))
-        return false;
-    size_t na_n = sip_aor(&na.uri, a, sizeof(a)), n = sip_aor(uri, b, sizeof(b));
-    return n && bytes_eq(bytes_of(a, na_n), bytes_of(b, n));
-}
-
-bool registration_drop_identity(struct registration *r, const struct sip_uri *uri)
-{
-    struct bytes rest = r->identities, item;
-    struct buf text;
-    if (!registration_has_identity(r, uri))
-        return true;
-    buf_init(&text);
-    while (sip_list_next(&rest, &item) == 1) {
-        if (!is_identity(item, uri))
-            put(&text, BYTES_NONE, item, BYTES_NONE);
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (!bytes_eq(*kept(r, i), fact(f, i)))
+            return false;
     }
-    bool left = buf_len(&text) > 0 || text.failed;
-    replace(r, &text);
-    return left;
+    return r->sos == f->sos && r->instance == f->instance;
 }
 
-/* ---- time ---- */
+/* ---- its row ---- */
 
-bool registration_shorten(struct registration *r, uint32_t seconds)
+/* The flow stands in the condition of the delete: a contact that came back on another flow has taken the row
+ * over, and the end of its old flow must not take it away. */
+static const struct store_stmt put_row = {
+    STORE_SOFT, "INSERT OR REPLACE INTO registration "
+                "(aor, contact_key, flow, contact, private_id, service_route, associated_uri, expires) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+static const struct store_stmt delete_row = {
+    STORE_SOFT, "DELETE FROM registration WHERE aor = ?1 AND contact_key = ?2 AND flow = ?3"};
+
+#define FLOW_TEXT (ADDR_TEXT + 8)
+
+static struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT])
 {
-    struct worker *w = r->phone->room->w;
-    uint64_t due = w->now + (uint64_t)seconds * 1000;
-    if (due >= r->expiry.due)
-        return false;
-    timer_set(&w->timers, &r->expiry, due);
-    registration_save(r);
-    log_info(&w->log, "sip.shortened", F_BYTES("aor", r->aor), F_ADDR("peer", &r->phone->flow.peer),
-             F_UINT("expires", seconds));
-    return true;
+    char peer[ADDR_TEXT];
+    addr_format(&f->peer, peer);
+    int n = snprintf(dst, FLOW_TEXT, "%s %s", transport_name(f->transport), peer);
+    return bytes_of(dst, n > 0 && n < FLOW_TEXT ? (size_t)n : 0);
+}
+
+static int64_t wall_end(const struct registration *r)
+{
+    const struct worker *w = r->phone->room->w;
+    return w->wall + (int64_t)((r->expiry.due - w->now) / 1000);
+}
+
+void registration_save(struct registration *r)
+{
+    struct store *store = r->phone->room->w->gw->store;
+    char flow[FLOW_TEXT];
+    if (!store)
+        return;
+    r->saved_end = wall_end(r);
+    const struct store_value v[] = {
+        V_TEXT(r->aor),        V_TEXT(r->key),        V_TEXT(flow_text(&r->phone->flow, flow)),
+        V_TEXT(r->contact),    V_TEXT(r->private_id), V_TEXT(r->service_route),
+        V_TEXT(r->identities), V_INT(r->saved_end),
+    };
+    store_exec(store, &put_row, v, sizeof(v) / sizeof(v[0])); /* a lost row is counted by the store */
+}
+
+void registration_save_refreshed(struct registration *r)
+{
+    int64_t end = wall_end(r), granted = end - r->phone->room->w->wall;
+    if (end < r->saved_end || end - r->saved_end > granted / 8)
+        registration_save(r);
+}
+
+void registration_forget(const struct registration *r)
+{
+    struct store *store = r->phone->room->w->gw->store;
+    char flow[FLOW_TEXT];
+    if (!store)
+        return;
+    const struct store_value v[] = {V_TEXT(r->aor), V_TEXT(r->key), V_TEXT(flow_text(&r->phone->flow, flow))};
+    store_exec(store, &delete_row, v, 3);
 }

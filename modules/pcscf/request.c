@@ -1,6 +1,7 @@
 #include "modules/pcscf/request.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/register.h"
+#include "modules/pcscf/sec_agree.h"
 #include "modules/sip/server_txn.h"
 
 /* RFC 3261 16.3 item 5. sec-agree is answered by us; privacy is what the trust table does (RFC 3323 4.2). */
@@ -34,6 +35,17 @@ static bool refuse_scheme(struct server_txn *st, const struct sip_msg *rq)
     if (rq->ruri.scheme != SIP_URI_OTHER)
         return false;
     server_txn_refuse(st, 416);
+    return true;
+}
+
+static bool refuse_agreement(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    const struct sip_hop *from = server_txn_from(st);
+    bool tls = from->kind == HOP_FLOW && from->flow.transport == TRANSPORT_TLS;
+    if (core_link_is_from(p, from) || sec_agree_of(rq, tls) != SEC_AGREE_REFUSED)
+        return false;
+    pcscf_count(p, PCSCF_REFUSED_AGREEMENT);
+    server_txn_refuse_with(st, 494, sec_agree_line());
     return true;
 }
 
@@ -83,7 +95,8 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     struct pcscf *p = sip_layer_state(l);
     const struct sip_hop *from = server_txn_from(st);
     struct passage g;
-    if (proxy_check(st) || refuse_bad_extension(p, st, rq) || refuse_scheme(st, rq))
+    if (proxy_check(st) || refuse_bad_extension(p, st, rq) || refuse_scheme(st, rq) ||
+        refuse_agreement(p, st, rq))
         return;
     if (core_link_is_from(p, from) && (answer_options(p, st, rq) || reg_event_notify(p, st, rq)))
         return;

@@ -1,4 +1,5 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
+#include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/record.h"
 #include "modules/pcscf/trust.h"
 #include <errno.h>
@@ -38,6 +39,24 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
     return 430;
 }
 
+/* RFC 6223 4.4: only who stands in the dialog's route set may take the phone up on its offer. */
+static void edit_for_caller(const struct passage *g, const struct sip_msg *rs, struct sip_edit *e)
+{
+    bool dialog = rs->method == SIP_INVITE || rs->method == SIP_SUBSCRIBE || rs->method == SIP_REFER;
+    if (g->token[0] && dialog && rs->status > 100 && rs->status < 300)
+        keepalive_accept(g->p, rs, e);
+}
+
+/* TS 24.229 5.2.6.4: the called party's identity in the network's words, and the accounts. */
+static void edit_for_core(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
+                          struct sip_edit *e)
+{
+    if (g->identity[0])
+        sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
+    if (g->initial && rq && rs->status > 100 && rs->status < 300)
+        charging_edit_answer(g->p, rq, e);
+}
+
 static void edit_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs,
                           struct sip_edit *e)
 {
@@ -45,8 +64,10 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     const struct passage *g = proxy_data(proxy);
     trust_apply(rs, g->from_phone ? TRUST_TO_PHONE : TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
     record_edit_response(g, rs, e);
-    if (!g->from_phone && g->identity[0]) /* TS 24.229 5.2.6.4: the called party's, in the network's words */
-        sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
+    if (g->from_phone)
+        edit_for_caller(g, rs, e);
+    else
+        edit_for_core(g, proxy_request(proxy), rs, e);
 }
 
 static void on_done(struct proxy *proxy)

@@ -13,7 +13,8 @@ struct pcscf {
     const struct pcscf_config *config; /* this worker's view; swapped on reload */
     struct sip_layer *layer;
     _Atomic uint64_t *stats;
-    struct map phones; /* struct phone, by flow */
+    struct map phones;     /* struct phone, by flow */
+    struct map registered; /* struct registration, by address of record */
     struct reg_events reg_events;
     struct core_link core;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */

@@ -96,6 +96,27 @@ bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_to
     return !it.bad;
 }
 
+static bool same_uri(struct bytes a, struct bytes b)
+{
+    struct sip_nameaddr na, nb;
+    return sip_nameaddr_parse(a, &na) && sip_nameaddr_parse(b, &nb) && sip_uri_eq(&na.uri, &nb.uri);
+}
+
+bool route_follows(const struct pcscf *p, const struct sip_msg *rq, struct bytes list)
+{
+    struct sip_values it = sip_values(rq, SIP_H_ROUTE);
+    struct bytes item, due = BYTES_NONE;
+    struct sip_nameaddr na;
+    bool first = true;
+    while (sip_values_next(&it, &item)) {
+        bool ours = first && sip_nameaddr_parse(item, &na) && route_is_ours(p, &na.uri);
+        first = false;
+        if (!ours && (sip_list_next(&list, &due) != 1 || !same_uri(item, due)))
+            return false;
+    }
+    return !it.bad && sip_list_next(&list, &due) == 0;
+}
+
 /* ---- sorting ---- */
 
 /* The next header field with its folds (RFC 3261 7.3.1). */

@@ -30,6 +30,10 @@ struct route_top {
 /* False: a Route that cannot be parsed (400). */
 bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_top *out);
 
+/* Are the Routes of a phone's request, but for our own on top, that list (a Service-Route, comma-separated),
+ * in its order (RFC 3608 6.1)? */
+bool route_follows(const struct pcscf *p, const struct sip_msg *rq, struct bytes list);
+
 /* The worker whose flow the top Route of a raw request names; `here` when there is none. For sorting: looks
  * at bytes only as far as it must. */
 uint16_t route_sort(struct worker *w, struct bytes msg);

@@ -1,6 +1,7 @@
 #include "modules/pcscf/core_link.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/trust.h"
+#include "modules/sip/headers.h"
 #include <string.h>
 
 static bool check_server(const char *text, const char **why)
@@ -30,6 +31,18 @@ static bool check_trusted(const char *text, const char **why)
            "Resource-Priority only";
     return trust_is_choice(bytes_str(text));
 }
+
+/* It goes into a header field as it is, with ";network-provided" behind it. */
+static bool check_access(const char *text, const char **why)
+{
+    struct sip_worded w;
+    *why = "write an access type, and its parameters: IEEE-802.11;i-wlan-node-id=...";
+    return !text[0] || (!strpbrk(text, "\r\n,") && sip_worded_parse(bytes_str(text), &w) &&
+                        sip_params_ok(w.params) && strlen(text) < 256);
+}
+
+static const char *const service_route_choices[] = {
+    [SERVICE_ROUTE_REPLACE] = "replace", [SERVICE_ROUTE_REJECT] = "reject", NULL};
 
 #define AT(member) offsetof(struct pcscf_config, member)
 
@@ -167,6 +180,53 @@ static const struct setting items[] = {
              "P-Private-Network-Indication, Reason (in responses), Resource-Priority",
      .reload = RELOAD_NEW,
      .check = check_trusted},
+    {.key = "min_expires",
+     .type = SETTING_DURATION,
+     .offset = AT(min_expires),
+     .preset = "0",
+     .max = 3600000,
+     .help =
+         "a phone that asks for a shorter registration is answered 423 with this as Min-Expires; 0: the home "
+         "network alone decides",
+     .reload = RELOAD_NEW},
+    {.key = "max_expires",
+     .type = SETTING_DURATION,
+     .offset = AT(max_expires),
+     .preset = "0",
+     .max = 2592000000,
+     .help =
+         "a phone that asks for a longer registration asks for this much at the home network; 0: no limit",
+     .reload = RELOAD_NEW},
+    {.key = "service_route",
+     .type = SETTING_ENUM,
+     .offset = AT(service_route),
+     .preset = "replace",
+     .choices = service_route_choices,
+     .help =
+         "a phone's request whose Routes are not the Service-Route of its registration (RFC 3608): replace "
+         "puts the right ones in, reject answers 400",
+     .reload = RELOAD_NEW},
+    {.key = "integrity_protected",
+     .type = SETTING_BOOL,
+     .offset = AT(integrity_protected),
+     .preset = "yes",
+     .help = "tell the core in Authorization how a REGISTER was protected: tls-pending, tls-yes (TS 24.229)",
+     .reload = RELOAD_NEW},
+    {.key = "ioi",
+     .type = SETTING_STRING,
+     .offset = AT(ioi),
+     .preset = "",
+     .help = "our name between operators, orig-ioi and term-ioi of P-Charging-Vector (RFC 7315); empty: "
+             "visited_network, or the host",
+     .reload = RELOAD_NEW,
+     .check = check_network},
+    {.key = "access_network",
+     .type = SETTING_STRING,
+     .offset = AT(access_network),
+     .preset = "",
+     .help = "P-Access-Network-Info to add with network-provided to what phones send (RFC 7315); empty: none",
+     .reload = RELOAD_NEW,
+     .check = check_access},
 };
 
 const struct settings pcscf_settings = {
@@ -190,6 +250,8 @@ static const struct stat_def defs[PCSCF_STATS] = {
     [PCSCF_REFUSED_ROUTE] = {"sip_refused_total", "reason=\"route\"", NULL, STAT_COUNTER},
     [PCSCF_REFUSED_TOKEN] = {"sip_refused_total", "reason=\"token\"", NULL, STAT_COUNTER},
     [PCSCF_REFUSED_MALFORMED] = {"sip_refused_total", "reason=\"malformed\"", NULL, STAT_COUNTER},
+    [PCSCF_REFUSED_AGREEMENT] = {"sip_refused_total", "reason=\"sec_agree\"", NULL, STAT_COUNTER},
+    [PCSCF_REFUSED_INTERVAL] = {"sip_refused_total", "reason=\"interval\"", NULL, STAT_COUNTER},
     [PCSCF_FLOW_FAILED] = {"sip_flow_failed_total", NULL,
                            "Requests for a phone whose flow was gone (RFC 5626, 430)", STAT_COUNTER},
     [PCSCF_FLOWS_LOST] = {"sip_flows_lost_total", NULL, "Flows closed with registrations on them",

@@ -73,15 +73,8 @@ static int param_value(struct bytes *at, struct sip_param *out)
     return 0;
 }
 
-int sip_param_next(struct bytes *rest, struct sip_param *out)
+static int param_at(struct bytes at, struct bytes *rest, struct sip_param *out)
 {
-    struct bytes at = sip_skip_lws(*rest);
-    *out = (struct sip_param){0};
-    if (at.n == 0)
-        return 0;
-    if (at.p[0] != ';')
-        return -EBADMSG;
-    at = sip_skip_lws(bytes_skip(at, 1));
     size_t n = sip_token_len(at);
     if (n == 0)
         return -EBADMSG;
@@ -94,6 +87,23 @@ int sip_param_next(struct bytes *rest, struct sip_param *out)
         return -EBADMSG;
     *rest = at;
     return 1;
+}
+
+int sip_param_next(struct bytes *rest, struct sip_param *out)
+{
+    struct bytes at = sip_skip_lws(*rest);
+    *out = (struct sip_param){0};
+    if (at.n == 0)
+        return 0;
+    if (at.p[0] != ';')
+        return -EBADMSG;
+    return param_at(sip_skip_lws(bytes_skip(at, 1)), rest, out);
+}
+
+int sip_param_first(struct bytes *rest, struct sip_param *out)
+{
+    *out = (struct sip_param){0};
+    return param_at(sip_skip_lws(*rest), rest, out);
 }
 
 bool sip_param_find(struct bytes params, struct bytes name, struct sip_param *out)

@@ -18,6 +18,9 @@ struct sip_param {
  * 1: *out is it. 0: the end. -EBADMSG: not parameters (empty name, no ';', open quote). The value may be a
  * token, a quoted string, or a host with brackets (RFC 3261 25.1 gen-value). */
 int sip_param_next(struct bytes *rest, struct sip_param *out);
+/* The same for a field that begins with a parameter, without a semicolon before it (P-Charging-Vector); then
+ * go on with sip_param_next(). 1 or -EBADMSG. */
+int sip_param_first(struct bytes *rest, struct sip_param *out);
 /* First parameter of that name (case-insensitive). False: not there, or bad text in front of it. */
 bool sip_param_find(struct bytes params, struct bytes name, struct sip_param *out);
 /* The same, only its value; empty when it has none. */
