@@ -177,7 +177,7 @@ static void close_second(struct allocation *a)
 
 static void count_traffic(const struct allocation *a)
 {
-    unsigned ways = (a->packets[0] ? 1u : 0u) + (a->packets[1] ? 1u : 0u);
+    unsigned ways = (unsigned)a->carried[0] + (unsigned)a->carried[1];
     turn_count(a->turn, ways == 0 ? TS_ENDED_UNUSED : ways == 1 ? TS_ENDED_ONE_WAY : TS_ENDED_BOTH_WAYS);
 }
 

@@ -66,8 +66,9 @@ struct allocation {
     struct list permissions; /* the last used in front */
     struct list channels;    /* likewise */
     unsigned n_permissions, n_channels;
-    uint64_t packets[2], bytes[2]; /* to the peer, to the client */
-    uint8_t id[ALLOCATION_ID];     /* random, the key in the store */
+    uint64_t bytes[2];         /* to the peer, to the client; of pipes (RFC 6062) those that have ended */
+    bool carried[2];           /* anything at all */
+    uint8_t id[ALLOCATION_ID]; /* random, the key in the store */
     bool has_token;
     uint8_t token[RESERVATION_TOKEN]; /* of the port above, reserved with this one */
     uint8_t

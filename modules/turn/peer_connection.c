@@ -143,6 +143,13 @@ unsigned peer_connection_claim(struct turn *t, uint32_t id, struct credential *u
     return 0;
 }
 
+void peer_connection_carries(struct turn *t, uint32_t id, unsigned way)
+{
+    struct peer_connection *p = find(t, id);
+    if (p)
+        p->allocation->carried[way] = true;
+}
+
 void peer_connection_gone(struct turn *t, uint32_t id, const struct pipe_count *count)
 {
     struct peer_connection *p = find(t, id);

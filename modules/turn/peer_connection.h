@@ -58,5 +58,7 @@ uint16_t peer_connection_home(uint32_t id);
  * allocation, which is charged. 0, or the error that ConnectionBind is answered with. */
 unsigned peer_connection_claim(struct turn *t, uint32_t id, struct credential *user, uint16_t worker,
                                int *fd);
+/* On its worker: the pipe has carried its first bytes that way (0: to the peer). Unknown ids are fine. */
+void peer_connection_carries(struct turn *t, uint32_t id, unsigned way);
 /* On its worker: the pipe has ended. Unknown ids are fine. */
 void peer_connection_gone(struct turn *t, uint32_t id, const struct pipe_count *count);

@@ -29,6 +29,41 @@ void pipe_take(struct pipe *p, int fd, struct bytes user)
     map_insert(&p->turn->tcp->pipes, &p->by_id, p->id);
 }
 
+struct carried {
+    struct letter letter;
+    uint32_t id;
+    unsigned way;
+};
+
+static void open_carried(struct worker *w, struct letter *l)
+{
+    struct carried *c = container_of(l, struct carried, letter);
+    struct turn *t = w->ended ? NULL : turn_of(w);
+    if (t)
+        peer_connection_carries(t, c->id, c->way);
+    free(c);
+}
+
+static bool post_carried(const struct pipe *p, uint16_t home, unsigned way)
+{
+    struct carried *c = calloc(1, sizeof(*c));
+    if (!c)
+        return false;
+    *c = (struct carried){.letter.open = open_carried, .id = p->id, .way = way};
+    if (!tcp_room_post(p->turn, home, &c->letter))
+        free(c);
+    return true;
+}
+
+/* Without memory it is told with the next bytes. */
+void pipe_carries(struct pipe *p, unsigned way)
+{
+    uint16_t home = peer_connection_home(p->id);
+    p->carried[way] = home == p->turn->w->id || post_carried(p, home, way);
+    if (home == p->turn->w->id)
+        peer_connection_carries(p->turn, p->id, way);
+}
+
 /* Opened where the allocation is. */
 static void open_gone(struct worker *w, struct letter *l)
 {

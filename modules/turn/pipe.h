@@ -55,6 +55,7 @@ struct pipe {
     uint64_t moved;  /* worker ms: when bytes last went either way, or one side ended */
     struct timer timer;
     struct pipe_count count;
+    bool carried[2]; /* the allocation's worker knows that bytes went to the peer, to the client */
     int64_t paid[2]; /* bytes to the peer, to the client that are drawn and not carried; below 0: a debt */
     bool owes[2];    /* then nothing is carried that way */
     size_t user_n;   /* who pays */
@@ -68,6 +69,8 @@ struct pipe *pipe_create(struct turn *t, struct conn *c, uint32_t id);
 /* It has its socket: can be found by id from now on. */
 void pipe_take(struct pipe *p, int fd, struct bytes user);
 timer_fire pipe_on_timer; /* pipe_carry.c */
+/* Its first bytes that way: the allocation's worker is told. */
+void pipe_carries(struct pipe *p, unsigned way);
 /* With its socket; tells the allocation's worker. NULL is fine. */
 void pipe_destroy(struct pipe *p);
 /* The one of that connection that is not open yet. */

@@ -155,6 +155,8 @@ static void carry(struct pipe *p, size_t n)
 {
     conn_commit(p->conn, n);
     p->moved = p->turn->w->now;
+    if (!p->carried[TO_CLIENT])
+        pipe_carries(p, TO_CLIENT);
     p->count.to_client += n;
     turn_count_by(p->turn, TS_BYTES_TO_CLIENT, n);
     p->held = conn_is_high(p->conn);
@@ -198,6 +200,8 @@ static size_t send_peer(struct pipe *p, struct bytes b)
     if (n <= 0)
         return 0;
     p->moved = p->turn->w->now;
+    if (!p->carried[TO_PEER])
+        pipe_carries(p, TO_PEER);
     p->count.to_peer += (uint64_t)n;
     turn_count_by(p->turn, TS_BYTES_TO_PEER, (uint64_t)n);
     if (p->conn)

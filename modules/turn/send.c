@@ -16,7 +16,7 @@ static void to_peer(struct allocation *a, const struct wire_addr *to, struct byt
     }
     if (r->whole != whole)
         relay_udp_keep_whole(r, a->turn, whole);
-    a->packets[TO_PEER]++;
+    a->carried[TO_PEER] = true;
     a->bytes[TO_PEER] += data.n;
     batch_add(a->turn, r->fd, to, data);
 }
@@ -81,7 +81,7 @@ static void to_client(struct allocation *a, struct bytes message, size_t n)
 {
     if (!reaches_client(a, message, n))
         return;
-    a->packets[TO_CLIENT]++;
+    a->carried[TO_CLIENT] = true;
     a->bytes[TO_CLIENT] += n;
     turn_count(a->turn, TS_PACKETS_TO_CLIENT);
     turn_count_by(a->turn, TS_BYTES_TO_CLIENT, n);

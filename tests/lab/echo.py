@@ -8,9 +8,9 @@ from lab import net
 class Echo:
     def __init__(self, case, address="127.0.0.1", space=None):
         with net.inside(space):
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
-        self.address = self.socket.getsockname()
+        self.address = self.socket.getsockname()[:2]
         self.got = 0
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()

@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-NAMES = "DNS:gw.ims.test,DNS:ims.test,IP:127.0.0.1,IP:10.44.0.1"
+NAMES = "DNS:gw.ims.test,DNS:ims.test,IP:127.0.0.1,IP:::1,IP:10.44.0.1"
 
 
 def openssl(*args):

@@ -45,9 +45,9 @@ class TcpPeer:
     """A TCP peer: listens, and takes connections one by one."""
 
     def __init__(self, case, address="127.0.0.1"):
-        self.listener = socket.create_server((address, 0))
+        self.listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.listener.settimeout(10)
-        self.address = self.listener.getsockname()
+        self.address = self.listener.getsockname()[:2]
         case.undo.callback(self.listener.close)
 
     def take(self):

@@ -175,6 +175,28 @@ static void half_closed_with_a_limit_of_bandwidth(void **state)
     house_close(h);
 }
 
+/* An allocation has carried something also when it ends with its pipes standing. */
+static void counts_what_the_allocation_carried(void **state)
+{
+    static const enum turn_stat expected[] = {TS_ENDED_UNUSED, TS_ENDED_ONE_WAY, TS_ENDED_BOTH_WAYS};
+    for (size_t ways = 0; ways < 3; ways++) {
+        for (int other = 0; other < 2; other++) {
+            struct house *h = house_open("");
+            struct pair p = pipe_open(h, other);
+            if (ways > 0)
+                assert_int_equal(read_all(h, p.far, send_all(h, p.near, 0, 1) - 1), 1);
+            if (ways > 1)
+                assert_int_equal(read_all(h, p.near, send_all(h, p.far, 0, 1) - 1), 1);
+            close(h->control);
+            h->control = -1;
+            turns(h, 6);
+            assert_int_equal(count(h, expected[ways]), 1);
+            pair_close(h, &p);
+            house_close(h);
+        }
+    }
+}
+
 static void ends_with_the_allocation(void **state)
 {
     struct house *h = house_open("");
@@ -213,6 +235,7 @@ int main(void)
         cmocka_unit_test(cut_off_by_the_peer),
         cmocka_unit_test(cut_off_with_a_rest),
         cmocka_unit_test(half_closed_with_a_limit_of_bandwidth),
+        cmocka_unit_test(counts_what_the_allocation_carried),
         cmocka_unit_test(ends_with_the_allocation),
         cmocka_unit_test(ends_with_its_worker),
     };
