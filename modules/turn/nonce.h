@@ -16,5 +16,5 @@ struct addr;
 size_t nonce_make(struct worker *w, const struct addr *client, char out[static NONCE_MAX]);
 /* Does it say, whoever made it, that PASSWORD-ALGORITHMS was offered (RFC 8489 9.2.4)? */
 bool nonce_offers_algorithms(struct bytes nonce);
-/* Ours, of that client, and not older than max_age ms? */
+/* Ours, of that client (port 0: of any port there), and not older than max_age ms? */
 bool nonce_ok(struct worker *w, const struct addr *client, struct bytes nonce, int64_t max_age);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""python3-aioice: two ICE endpoints, relay candidates only, TURN over TLS 443 with the certificate verified;
-messages of 2 to 900 bytes both ways."""
+"""python3-aioice: two ICE endpoints, relay candidates only, TURN over TLS 443 with the certificate verified, and once
+more on IPv6; messages of 2 to 900 bytes both ways."""
 import os
 import sys
 
@@ -16,10 +16,13 @@ def test(case):
     if case.run(["/usr/bin/python3", "-c", "import aioice"]).returncode != 0:
         raise Skip("python3-aioice is not installed")
     net = Net(case)
-    gateway = Gateway(case, space=net["gw"]).start()
-    done = case.run(["/usr/bin/python3", ENDPOINTS, "gw.ims.test", "443", gateway.pki.ca], space=net["a"], seconds=60)
-    print(done.stdout, end="")
-    check(done.returncode == 0, "the endpoints did not talk")
+    gateway = Gateway(case, space=net["gw"])
+    gateway.settings["door"]["listen"].append("tls://[::1]:443")
+    gateway.start()
+    for host, space in (("gw.ims.test", net["a"]), ("::1", net["gw"])):
+        done = case.run(["/usr/bin/python3", ENDPOINTS, host, "443", gateway.pki.ca], space=space, seconds=60)
+        case.say(f"{host}: {done.stdout.strip()}")
+        check(done.returncode == 0, f"the endpoints did not talk through {host}")
     gateway.stop()
 
 

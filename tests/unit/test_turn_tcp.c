@@ -404,6 +404,29 @@ static void connection_bind(void **state)
 }
 
 /* RFC 6062 3: no application data on the control connection. */
+/* RFC 6062 4.3: with what the control connection has; but from no other address, and for nothing else. */
+static void connection_bind_with_the_nonce_of_the_control_connection(void **state)
+{
+    struct bench *b = *state;
+    struct peer p = listen_open(4);
+    uint32_t id;
+    assert_int_equal(allocate(b, NULL), 0);
+    assert_int_equal(connect_to(b, &p.addr, &id), 0);
+    struct conn data = data_conn(b);
+    data.peer.port++;
+    b->at = &data;
+    struct reply r;
+    assert_int_equal(bench_refresh(b, 600, &r), 438);
+    data.peer.ip[3]++;
+    assert_int_equal(bind_id(b, id), 438);
+    data.peer.ip[3]--;
+    assert_int_equal(bind_id(b, id), 0);
+    b->at = &b->conn;
+    pipe_module.closed(&data);
+    bench_pass(b, 60000);
+    close(p.fd);
+}
+
 static void datagrams_have_no_place(void **state)
 {
     struct bench *b = *state;
@@ -451,6 +474,7 @@ int main(void)
         T(attempt_that_cannot_be_told_is_closed),
         T(connection_bind_errors),
         T(connection_bind),
+        T(connection_bind_with_the_nonce_of_the_control_connection),
         T(datagrams_have_no_place),
         T(connect_on_a_udp_allocation_is_403),
     };
