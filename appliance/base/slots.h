@@ -1,7 +1,9 @@
 /* slots: items of one size at addresses that never move, found again by number and generation.
  *
  * Floor 0, one thread. What others keep of an item is a `struct ref`: worker, slot, generation. A ref to
- * an item that is gone finds NULL, which is a normal case, never an error. */
+ * an item that is gone finds NULL, which is a normal case, never an error. Memory comes and goes in chunks:
+ * the lowest slot that is free is taken, so that what a rush has made empties and goes back to the heap; the
+ * generations of its slots are remembered. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,17 +26,25 @@ static inline bool ref_eq(struct ref a, struct ref b)
     return a.worker == b.worker && a.gen == b.gen && a.slot == b.slot;
 }
 
+#define SLOTS_PER_CHUNK 64u
+
+struct slots_chunk {
+    void *mem;     /* NULL: given back, or not made yet */
+    uint64_t free; /* a bit for each slot */
+    uint32_t gen;  /* without mem: no slot of it had a higher one */
+};
+
 struct slots {
     size_t item_size; /* as stored, with its header */
     uint32_t max;     /* items at most */
-    uint32_t used, made;
-    uint32_t free_head;
-    void **chunks; /* each of SLOTS_PER_CHUNK items */
-    uint32_t n_chunks;
-    uint16_t worker; /* written into the refs */
+    uint32_t used;
+    struct slots_chunk *chunks;
+    uint32_t n_chunks; /* as many as max may need */
+    uint32_t top;      /* those from here on were never made */
+    uint32_t roomy;    /* all below are full */
+    uint32_t spare;    /* one that is empty and stays, UINT32_MAX: none */
+    uint16_t worker;   /* written into the refs */
 };
-
-#define SLOTS_PER_CHUNK 64u
 
 int slots_init(struct slots *s, size_t item_size, uint32_t max, uint16_t worker);
 void slots_fini(struct slots *s); /* frees the memory of all items, live ones too */

@@ -54,7 +54,7 @@ static void generation_wrap_skips_zero(void **state)
     struct slots s;
     assert_int_equal(slots_init(&s, sizeof(struct item), 1, 0), 0);
     struct item *it = slots_take(&s);
-    uint32_t *head = (uint32_t *)s.chunks[0]; /* slot, generation: there is no quick public way there */
+    uint32_t *head = (uint32_t *)s.chunks[0].mem; /* slot, generation: there is no quick public way there */
     assert_int_equal(head[1], 1);
     head[1] = UINT32_MAX;
     struct ref last = slots_ref(&s, it);
@@ -138,6 +138,64 @@ static void next_visits_the_live_in_order(void **state)
     slots_fini(&s);
 }
 
+static unsigned chunks_of(const struct slots *s)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < s->n_chunks; i++)
+        n += s->chunks[i].mem != NULL;
+    return n;
+}
+
+/* What a rush has made goes back to the heap, but for one chunk; its refs stay dead when others live there.
+ */
+static void empty_chunks_are_given_back(void **state)
+{
+    enum { MAX = 10 * SLOTS_PER_CHUNK };
+    struct slots s;
+    struct item *items[MAX];
+    struct ref refs[MAX];
+    assert_int_equal(slots_init(&s, sizeof(struct item), MAX, 0), 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MAX; i++) {
+            assert_non_null(items[i] = slots_take(&s));
+            struct ref r = slots_ref(&s, items[i]);
+            assert_int_equal(r.slot, i); /* the lowest first */
+            assert_true(round == 0 || r.gen > refs[i].gen);
+            if (round)
+                assert_null(slots_get(&s, refs[i]));
+            refs[i] = r;
+            assert_ptr_equal(slots_get(&s, r), items[i]);
+        }
+        assert_int_equal(chunks_of(&s), 10);
+        for (int i = 0; i < MAX; i++)
+            slots_give(&s, items[round % 2 ? i : MAX - 1 - i]);
+        assert_int_equal(chunks_of(&s), 1);
+        for (int i = 0; i < MAX; i++)
+            assert_null(slots_get(&s, refs[i]));
+        uint32_t cursor = 0;
+        assert_null(slots_next(&s, &cursor));
+    }
+    slots_fini(&s);
+}
+
+/* A number of items that goes up and down by one makes and frees nothing. */
+static void one_empty_chunk_stays(void **state)
+{
+    struct slots s;
+    struct item *items[SLOTS_PER_CHUNK + 1];
+    assert_int_equal(slots_init(&s, sizeof(struct item), 1000, 0), 0);
+    for (unsigned i = 0; i <= SLOTS_PER_CHUNK; i++)
+        items[i] = slots_take(&s);
+    for (int i = 0; i < 3; i++) {
+        slots_give(&s, items[SLOTS_PER_CHUNK]);
+        assert_int_equal(chunks_of(&s), 2);
+        assert_ptr_equal(slots_take(&s), items[SLOTS_PER_CHUNK]);
+    }
+    slots_give(&s, items[7]);
+    assert_ptr_equal(slots_take(&s), items[7]); /* and a hole in a full one is filled first */
+    slots_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +206,8 @@ int main(void)
         cmocka_unit_test(full_means_max_items),
         cmocka_unit_test(none_at_all),
         cmocka_unit_test(next_visits_the_live_in_order),
+        cmocka_unit_test(empty_chunks_are_given_back),
+        cmocka_unit_test(one_empty_chunk_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
