@@ -50,6 +50,8 @@ void client_terminate(struct client_txn *ct)
     if (ct->state == CLIENT_TERMINATED)
         return;
     ct->state = CLIENT_TERMINATED;
+    if (ct->finished)
+        finished_remove(&ct->l->done_clients, &ct->link);
     client_stop(ct, &ct->step);
     client_stop(ct, &ct->life);
     client_wait_end(ct->l, &ct->wait);
@@ -84,11 +86,21 @@ static void client_final(struct client_txn *ct)
     client_wait_end(ct->l, &ct->wait);
 }
 
+/* From here on it only absorbs what comes again, until its timer ends it. */
+static void client_finish(struct client_txn *ct, int64_t ms)
+{
+    client_set(ct, &ct->life, ms);
+    ct->finished = true;
+    struct list *oldest = finished_add(ct->l, &ct->l->done_clients, &ct->link);
+    if (oldest)
+        client_terminate(container_of(oldest, struct client_txn, link));
+}
+
 static void client_accept(struct client_txn *ct, const struct sip_msg *rs)
 {
     client_final(ct);
     client_forget(ct);
-    client_set(ct, &ct->life, 64 * ct->l->config.t1); /* timer M */
+    client_finish(ct, 64 * ct->l->config.t1); /* timer M */
     client_tell(ct, rs);
 }
 
@@ -107,10 +119,11 @@ static void client_refused(struct client_txn *ct, const struct sip_msg *rs)
     int64_t d = 64 * ct->l->config.t1;
 
     client_final(ct);
-    client_set(ct, &ct->life, d < TIMER_D_MIN ? TIMER_D_MIN : d);
     client_send_ack(ct, rs);
     if (client_reliable(ct))
         client_terminate(ct);
+    else
+        client_finish(ct, d < TIMER_D_MIN ? TIMER_D_MIN : d);
     client_tell(ct, rs);
 }
 
@@ -127,8 +140,10 @@ static void client_complete(struct client_txn *ct, const struct sip_msg *rs)
     if (client_reliable(ct)) /* timer K is 0 */
         client_terminate(ct);
     else
-        client_set(ct, &ct->life, ct->l->config.t4);
+        client_finish(ct, ct->l->config.t4);
     client_tell(ct, rs);
+    if (ct->finished)
+        list_push_back(&ct->l->told_clients, &ct->told);
 }
 
 static void client_again(struct client_txn *ct, uint64_t interval)

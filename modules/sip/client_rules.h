@@ -29,7 +29,8 @@ enum client_event {
 };
 
 struct client_txn {
-    struct list link;        /* in l->dead_clients once terminated */
+    struct list link;        /* in l->done_clients once answered, in l->dead_clients once terminated */
+    struct list told;        /* in l->told_clients */
     struct client_wait wait; /* on its connection, as long as no final response came */
     struct sip_layer *l;
     struct sip_hop to;
@@ -46,7 +47,7 @@ struct client_txn {
     enum client_state state;
     enum sip_method method;
     int error; /* a transport error that timer `life` is to report */
-    bool provisional, answered, cancel_wanted, cancelled;
+    bool provisional, answered, cancel_wanted, cancelled, finished;
     char branch[SIP_BRANCH_MAX];
 };
 

@@ -61,14 +61,30 @@ void client_flow_dead(struct sip_layer *l, struct ref conn)
     }
 }
 
+static void nobody_heard(struct client_txn *ct, const struct sip_msg *rs) {}
+
+static void nobody_failed(struct client_txn *ct, int status, int err) {}
+
+static const struct client_user nobody = {.on_response = nobody_heard, .on_failure = nobody_failed};
+
+/* What the user keeps for it is larger than what is needed to absorb a retransmission. */
+static void client_leave(struct client_txn *ct)
+{
+    if (ct->user->gone)
+        ct->user->gone(ct);
+    ct->user = &nobody;
+    ct->arg = NULL;
+}
+
 void client_reap(struct sip_layer *l)
 {
     struct list *it;
 
+    while ((it = list_pop_front(&l->told_clients)))
+        client_leave(container_of(it, struct client_txn, told));
     while ((it = list_pop_front(&l->dead_clients))) {
         struct client_txn *ct = container_of(it, struct client_txn, link);
-        if (ct->user->gone)
-            ct->user->gone(ct);
+        client_leave(ct);
         held_give(l, &ct->held);
         free(ct->request);
         free(ct->reason);
@@ -103,6 +119,7 @@ static struct client_txn *client_new(struct sip_layer *l, const struct sip_hop *
     ct->step.fire = client_step_fire;
     ct->life.fire = client_life_fire;
     list_init(&ct->link);
+    list_init(&ct->told);
     client_wait_init(&ct->wait);
     struct sip_branch b = {.ref = slots_ref(&l->clients, ct), .loop = loop};
     random_fill(&b.random, sizeof(b.random));
@@ -115,7 +132,7 @@ static struct client_txn *client_new(struct sip_layer *l, const struct sip_hop *
 struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
                                      const struct client_user *user, void *arg)
 {
-    if (l->clients.used < (size_t)l->config.max_transactions)
+    if (l->clients.used - l->done_clients.n < (size_t)l->config.max_transactions)
         return client_new(l, to, loop, user, arg);
     sip_layer_count(l, SIP_STAT_OVERLOAD);
     return NULL;
@@ -184,18 +201,10 @@ void client_txn_drop(struct client_txn *ct)
     client_terminate(ct);
 }
 
-static void cancel_heard(struct client_txn *ct, const struct sip_msg *rs)
-{
-    /* The answer to the INVITE is what counts (RFC 3261 9.1). */
-}
-
-static void cancel_failed(struct client_txn *ct, int status, int err) {}
-
-static const struct client_user cancel_user = {.on_response = cancel_heard, .on_failure = cancel_failed};
-
 void client_send_cancel(struct client_txn *ct)
 {
-    struct client_txn *cancel = client_new(ct->l, &ct->to, 0, &cancel_user, NULL);
+    struct client_txn *cancel =
+        client_new(ct->l, &ct->to, 0, &nobody, NULL); /* the INVITE's answer is what counts (9.1) */
     struct buf *out = layer_out(ct->l);
 
     ct->cancelled = true;

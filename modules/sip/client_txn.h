@@ -19,7 +19,8 @@ struct client_user {
     /* No response will come: 408 (timer B or F), 503 (transport error; err is -errno, -ENOTCONN for a dead
      * flow) as RFC 3261 8.1.3.1 has it. Needed. Not called after a final response. */
     void (*on_failure)(struct client_txn *ct, int status, int err);
-    /* The last call, at the end of a turn; ct is valid during the call. Optional. */
+    /* The last call, at the end of a turn; ct is valid during the call. What is no INVITE may live on to
+     * absorb retransmissions. Optional. */
     void (*gone)(struct client_txn *ct);
 };
 

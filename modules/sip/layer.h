@@ -11,6 +11,13 @@
 
 #define SIP_TAG_LEN 17 /* "s" and 16 hex: 64 bits are twice what RFC 3261 19.3 asks for */
 
+/* Transactions with their final response, the oldest first: they only wait for their timers to end. They do
+ * not count as load, and there are never more of them than max_transactions: then the oldest ends early. */
+struct finished {
+    struct list all;
+    size_t n;
+};
+
 struct sip_layer {
     struct worker *w;
     const struct sip_entity *entity;
@@ -29,6 +36,8 @@ struct sip_layer {
     struct slots clients;
     struct map flows;                       /* struct client_flow by connection: who waits on it */
     struct list dead_servers, dead_clients; /* terminated in this turn */
+    struct list told_clients;               /* answered in this turn: their users have no more to learn */
+    struct finished done_servers, done_clients;
 
     /* Where messages are written before they are sent: from layer_out() to the send no hook of a user runs,
      * so one is enough and most messages cost no allocation. */
@@ -39,6 +48,10 @@ struct sip_layer {
 struct buf *layer_out(struct sip_layer *l);
 /* l->send, with the count of errors. A datagram that the kernel dropped is one lost on the way: 0. */
 int layer_send(struct sip_layer *l, const struct sip_hop *to, struct bytes msg);
+void finished_init(struct finished *f);
+/* The one that has to end early for it, or NULL. */
+struct list *finished_add(struct sip_layer *l, struct finished *f, struct list *link);
+void finished_remove(struct finished *f, struct list *link);
 /* "Retry-After: n\r\n" with the spread that keeps refused clients from coming back together. */
 size_t layer_retry_after(const struct sip_layer *l, char *dst, size_t cap);
 

@@ -60,9 +60,11 @@ void server_terminate(struct server_txn *st)
 {
     struct sip_layer *l = st->l;
 
-    if (list_linked(&st->link))
+    if (st->state == SERVER_TERMINATED)
         return;
     st->state = SERVER_TERMINATED;
+    if (st->finished)
+        finished_remove(&l->done_servers, &st->link);
     timer_stop(&l->w->timers, &st->step);
     timer_stop(&l->w->timers, &st->life);
     map_remove(&l->servers, &st->node);
@@ -77,6 +79,16 @@ static void server_done_with_request(struct server_txn *st)
     held_give(st->l, &st->held);
     if (st->rq && !list_linked(&st->trim))
         list_push_back(&st->l->trim, &st->trim);
+}
+
+/* From here on it only absorbs what comes again, until its timer ends it. */
+static void server_finish(struct server_txn *st, int64_t ms)
+{
+    server_set(st, &st->life, ms);
+    st->finished = true;
+    struct list *oldest = finished_add(st->l, &st->l->done_servers, &st->link);
+    if (oldest)
+        server_terminate(container_of(oldest, struct server_txn, link));
 }
 
 /* ---- actions; the state is the next one already */
@@ -101,7 +113,7 @@ static void server_send_accept(struct server_txn *st, struct bytes response)
     timer_stop(&st->l->w->timers, &st->step);
     server_forget(st);
     server_done_with_request(st);
-    server_set(st, &st->life, 64 * st->l->config.t1); /* timer L */
+    server_finish(st, 64 * st->l->config.t1); /* timer L */
     server_transmit(st, response);
 }
 
@@ -129,7 +141,7 @@ static void server_send_final(struct server_txn *st, struct bytes response)
         server_transmit(st, response);
         return;
     }
-    server_set(st, &st->life, 64 * st->l->config.t1);
+    server_finish(st, 64 * st->l->config.t1); /* timer J */
     server_send(st, response);
 }
 
@@ -163,7 +175,7 @@ static void server_confirm(struct server_txn *st, struct bytes response)
     if (server_reliable(st)) /* timer I is 0 */
         server_terminate(st);
     else
-        server_set(st, &st->life, st->l->config.t4);
+        server_finish(st, st->l->config.t4);
 }
 
 static void server_no_ack(struct server_txn *st, struct bytes response)

@@ -30,7 +30,7 @@ enum server_event {
 
 struct server_txn {
     struct map_node node; /* in l->servers until it is terminated */
-    struct list link;     /* in l->dead_servers then */
+    struct list link;     /* in l->done_servers once answered, in l->dead_servers once terminated */
     struct list trim;     /* in l->trim: its request is done with */
     struct sip_layer *l;
     struct sip_hop from, to;
@@ -45,7 +45,7 @@ struct server_txn {
     size_t last_n;
     int status; /* last one sent */
     enum server_state state;
-    bool invite;
+    bool invite, finished;
     char tag[SIP_TAG_LEN + 1];
     size_t key_n;
     uint8_t key[];

@@ -155,7 +155,7 @@ static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop
         server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
         return NULL;
     }
-    if (limits && l->servers.count >= (size_t)l->config.max_transactions)
+    if (limits && l->servers.count - l->done_servers.n >= (size_t)l->config.max_transactions)
         return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD);
     int rc = limits ? held_take(l, &held, from, server_cost(rq)) : 0;
     if (rc)

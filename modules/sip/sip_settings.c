@@ -15,9 +15,12 @@ static const struct setting items[] = {
     /* RFC 3261 16.6 item 11: timer C MUST be larger than 3 minutes. */
     ITEM("timer_c", SETTING_DURATION, timer_c, .preset = "185s", .min = 180001, .max = 3600000,
          .reload = RELOAD_NEW, .help = "how long a call may ring without news before it is cancelled"),
-    ITEM("max_transactions", SETTING_INT, max_transactions, .preset = "20000", .min = 16, .max = 4000000,
-         .reload = RELOAD_RESTART,
-         .help = "transactions of each kind that a SIP element keeps on each worker; above it 503"),
+    ITEM(
+        "max_transactions", SETTING_INT, max_transactions, .preset = "20000", .min = 16, .max = 4000000,
+        .reload = RELOAD_RESTART,
+        .help =
+            "transactions of each kind that wait for their answer, of a SIP element on each worker; above it "
+            "503. As many answered ones are kept until their timers end"),
     ITEM("max_pending", SETTING_SIZE, max_pending, .preset = "256k", .min = 16384, .max = 1073741824,
          .reload = RELOAD_NEW,
          .help = "memory for requests of one phone that wait for their final response; above it 503"),
@@ -74,6 +77,8 @@ static const struct stat_def defs[SIP_STATS] = {
     [SIP_STAT_TIMER_C] = COUNTER("sip_timeouts_total", "timer=\"c\"", NULL),
     [SIP_STAT_TRANSPORT_ERROR] =
         COUNTER("sip_transport_errors_total", NULL, "SIP messages that could not be sent"),
+    [SIP_STAT_ENDED_EARLY] = COUNTER("sip_transactions_ended_early_total", NULL,
+                                     "answered transactions that ended before their timers, to make room"),
     [SIP_STAT_OVERLOAD] =
         COUNTER("sip_refused_total", "reason=\"overload\"", "requests refused by the transaction layer"),
     [SIP_STAT_MEMORY] = COUNTER("sip_refused_total", "reason=\"memory\"", NULL),

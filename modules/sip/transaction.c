@@ -36,8 +36,8 @@ static int layer_init_tables(struct sip_layer *l)
         goto no_sources;
     if (map_init(&l->flows, 64))
         goto no_flows;
-    /* Each INVITE's CANCEL has room of its own. */
-    if (slots_init(&l->clients, client_txn_size(), 2 * max, l->w->id))
+    /* As many that are finished; and each INVITE's CANCEL has room of its own. */
+    if (slots_init(&l->clients, client_txn_size(), 3 * max, l->w->id))
         goto no_clients;
     return 0;
 no_clients:
@@ -69,6 +69,9 @@ struct sip_layer *sip_layer_create(const struct sip_layer_setup *setup)
     list_init(&l->trim);
     list_init(&l->dead_servers);
     list_init(&l->dead_clients);
+    list_init(&l->told_clients);
+    finished_init(&l->done_servers);
+    finished_init(&l->done_clients);
     buf_init(&l->out);
     l->hook.at_end = layer_at_end;
     worker_hook_turn(l->w, &l->hook);
@@ -97,6 +100,27 @@ void sip_layer_reload(struct sip_layer *l, const struct sip_config *config)
 
     l->config = *config;
     l->config.max_transactions = max;
+}
+
+void finished_init(struct finished *f)
+{
+    list_init(&f->all);
+    f->n = 0;
+}
+
+struct list *finished_add(struct sip_layer *l, struct finished *f, struct list *link)
+{
+    list_push_back(&f->all, link);
+    if (++f->n <= (size_t)l->config.max_transactions)
+        return NULL;
+    sip_layer_count(l, SIP_STAT_ENDED_EARLY);
+    return f->all.next;
+}
+
+void finished_remove(struct finished *f, struct list *link)
+{
+    list_remove(link);
+    f->n--;
 }
 
 struct worker *sip_layer_worker(const struct sip_layer *l)

@@ -39,7 +39,8 @@ struct sip_config {
     int64_t t2;               /* longest interval of retransmissions of a non-INVITE and of responses, 4 s */
     int64_t t4;               /* longest life of a message in the network, 5 s */
     int64_t timer_c;          /* RFC 3261 16.6 item 11: more than 3 minutes */
-    int64_t max_transactions; /* of each entity on each worker, server and client ones each */
+    int64_t max_transactions; /* of each entity on each worker, server and client ones each, that wait for
+                                 their final response; and as many that have it and wait for their timers */
     int64_t max_pending;      /* bytes of requests of one phone that wait for their final response */
     int64_t retry_after;      /* seconds, in the 503 of a full table; spread by up to as much again */
 };
@@ -63,6 +64,7 @@ enum sip_stat {
     SIP_STAT_TIMEOUT_H,
     SIP_STAT_TIMER_C,
     SIP_STAT_TRANSPORT_ERROR,
+    SIP_STAT_ENDED_EARLY,   /* finished ones, to make room */
     SIP_STAT_OVERLOAD,      /* refused with 503: table full */
     SIP_STAT_MEMORY,        /* an allocation failed */
     SIP_STAT_LOOPS,         /* 482 */

@@ -277,12 +277,42 @@ static void repeated_final_is_absorbed_until_timer_k(void **state)
     begin(r, &to, "MESSAGE");
     rig_answer(r, 0, 202);
     rig_pass(r, T4 - 1);
+    assert_int_equal(h->gone, 1); /* its user has no more to learn */
     rig_answer(r, 0, 202);
     assert_int_equal(h->responses, 1);
     assert_int_equal(r->n, 1);
-    assert_int_equal(h->gone, 0);
+    assert_int_equal(sip_layer_clients(r->l), 1);
     rig_pass(r, 1);
+    assert_int_equal(sip_layer_clients(r->l), 0);
     assert_int_equal(h->gone, 1);
+}
+
+/* Who has his answer is no load; but there are only so many of them, and the oldest makes room. */
+static void answered_ones_take_nobodys_place(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop to = rig_udp(5060);
+    struct heard h = {0};
+
+    small.max_transactions = 2;
+    struct rig *r = rig_create(&small);
+    r->data = &h;
+    for (unsigned i = 0; i < 4; i++) {
+        begin(r, &to, i % 2 ? "INVITE" : "MESSAGE");
+        rig_answer(r, i, 200);
+        rig_turn(r);
+        assert_int_equal(sip_layer_clients(r->l), i < 2 ? i + 1 : 2);
+    }
+    assert_int_equal(h.responses, 4);
+    assert_int_equal(h.gone, 3); /* the last INVITE listens on */
+    rig_answer(r, 0, 200);
+    assert_int_equal(h.responses, 4);
+    rig_answer(r, 3, 200);
+    assert_int_equal(h.responses, 5);
+    begin(r, &to, "MESSAGE");
+    begin(r, &to, "MESSAGE");
+    assert_null(client_txn_create(r->l, &to, 0, &hearing, &h));
+    rig_destroy(r);
 }
 
 static void timer_k_is_zero_on_a_reliable_transport(void **state)
@@ -660,6 +690,7 @@ int main(void)
         WITH_RIG(dropped_transaction_hears_nothing_but_its_end),
         WITH_RIG(response_counts_only_from_where_the_request_went),
         cmocka_unit_test(full_table_has_room_for_the_cancel),
+        cmocka_unit_test(answered_ones_take_nobodys_place),
         cmocka_unit_test(copies_of_requests_have_a_limit_in_all),
         cmocka_unit_test(full_table_gives_no_transaction),
     };

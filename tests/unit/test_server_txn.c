@@ -507,6 +507,30 @@ static void full_table_says_503_with_retry_after_and_knows_its_ack(void **state)
     rig_destroy(r);
 }
 
+/* Who was answered is no load; but there are only so many of them, and the oldest makes room. */
+static void answered_ones_take_nobodys_place(void **state)
+{
+    struct sip_config small = sip_config_defaults;
+    struct sip_hop from = rig_udp(5070);
+    static const char *const branches[] = {"z9hG4bKa", "z9hG4bKb", "z9hG4bKc", "z9hG4bKd"};
+
+    small.max_transactions = 2;
+    struct rig *r = rig_create(&small);
+    for (unsigned i = 0; i < 4; i++) {
+        rig_request(r, &from,
+                    &(struct rig_request){.method = i % 2 ? "INVITE" : "MESSAGE", .branch = branches[i]});
+        server_txn_refuse(r->st, 200);
+        rig_turn(r);
+        assert_int_equal(sip_layer_servers(r->l), i < 2 ? i + 1 : 2);
+    }
+    assert_int_equal(r->requests, 4);
+    rig_request(r, &from, &(struct rig_request){.method = "INVITE", .branch = branches[3]});
+    assert_int_equal(r->requests, 4); /* absorbed */
+    rig_request(r, &from, &(struct rig_request){.method = "MESSAGE", .branch = branches[0]});
+    assert_int_equal(r->requests, 5); /* forgotten */
+    rig_destroy(r);
+}
+
 static void full_table_still_serves_the_cancel_of_an_invite(void **state)
 {
     struct sip_config small = sip_config_defaults;
@@ -618,6 +642,7 @@ int main(void)
         WITH_RIG(response_goes_to_the_sent_by_port_without_rport),
         cmocka_unit_test(full_table_says_503_with_retry_after_and_knows_its_ack),
         cmocka_unit_test(full_table_still_serves_the_cancel_of_an_invite),
+        cmocka_unit_test(answered_ones_take_nobodys_place),
         cmocka_unit_test(one_phone_has_only_so_much_waiting),
         WITH_RIG(invite_that_nobody_takes_ends_with_500),
         cmocka_unit_test(destroying_the_layer_tells_every_user),
