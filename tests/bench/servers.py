@@ -10,7 +10,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REALM, USER, PASSWORD = "bench.test", "bench", "secret"
-FIRST_PORT, LAST_PORT = 28500, 28999   # of the servers
+FIRST_PORT, LAST_PORT = 28500, 28749   # of the servers; for UDP the next ones, since some look at the number alone
 RELAY_PORTS = (10000, 23999)           # below the kernel's own range; 9000 allocations must fit
 PATIENCE = 30
 
@@ -23,16 +23,22 @@ class Trouble(Exception):
         self.ended = ended
 
 
+def is_free(port, kind):
+    with socket.socket(socket.AF_INET, kind) as s:
+        if kind == socket.SOCK_STREAM:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port(kind=socket.SOCK_STREAM):
-    for port in range(FIRST_PORT, LAST_PORT):
-        with socket.socket(socket.AF_INET, kind) as s:
-            if kind == socket.SOCK_STREAM:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+    beyond = LAST_PORT - FIRST_PORT + 1 if kind == socket.SOCK_DGRAM else 0
+    for port in range(FIRST_PORT + beyond, LAST_PORT + beyond):
+        if is_free(port, kind):
+            return port
     raise Trouble(f"no free port from {FIRST_PORT} to {LAST_PORT}")
 
 
@@ -62,7 +68,7 @@ def pinned(core):
 
 class Server:
     """One process and those below it; `folder` is its own. Subclasses say how it is configured and when it is ready."""
-    name = ""
+    name, host = "", "127.0.0.1"
 
     def __init__(self, folder, certificate, core):
         self.folder = os.path.join(folder, self.name)
@@ -124,7 +130,7 @@ class Server:
 
 class Sallyport(Server):
     """One worker, since it has one core; everything else as shipped, but for the limits of one address and user."""
-    name = "sallyport"
+    name, host = "sallyport", f"gw.{REALM}"
 
     def __init__(self, folder, certificate, core, programs, home_port=None):
         super().__init__(folder, certificate, core)
@@ -145,7 +151,7 @@ door {{
   per_address_exempt = {{ "127.0.0.0/8" }}
 }}
 tls {{ certificates = {{ "{self.cert}" }} keys = {{ "{self.key}" }} }}
-pcscf {{ host = "127.0.0.1" {home} }}
+pcscf {{ host = "{self.host}" {home} }}
 registrar {{ domains = {{ "{REALM}" }} }}
 turn {{
   realm = "{REALM}"
@@ -220,7 +226,7 @@ class KamailioCore(Kamailio):
         return self.command({"CORE": f"127.0.0.1:{self.port}", "REALM": REALM, "PASSWORD": PASSWORD}, "-m", "256")
 
     def is_ready(self):
-        return os.path.exists(f"{self.folder}/pid")
+        return os.path.exists(f"{self.folder}/pid") and not is_free(self.port, socket.SOCK_DGRAM)
 
 
 class KamailioEdge(Kamailio):

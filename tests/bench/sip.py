@@ -44,7 +44,7 @@ class Bench(compare.Bench):
                 KamailioEdge(self.folder, certificate, self.core, self.home.port)]
 
     def words_for(self, server):
-        return ["--realm", REALM, "--password", PASSWORD, "--route", f"sip:127.0.0.1:{server.port};transport=tls;lr"]
+        return ["--realm", REALM, "--password", PASSWORD, "--route", f"sip:{server.host}:{server.port};transport=tls;lr"]
 
     def close(self):
         self.home.stop()

@@ -83,7 +83,7 @@ struct phone {
     char service_route[256]; /* RFC 3608 */
     char call_id[USER_MAX];
     struct dialog { /* of the call it made */
-        char route[1024], remote[256], to[256];
+        char route[4096], remote[512], to[256];
     } dialog;
 };
 

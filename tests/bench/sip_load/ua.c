@@ -223,9 +223,11 @@ static void learn_routes(struct phone *p, const struct message *m)
         }
     }
     p->dialog.route[0] = 0;
-    while (n-- > 0 && at >= 0 && at < (int)sizeof p->dialog.route)
+    while (n-- > 0 && at < (int)sizeof p->dialog.route)
         at += snprintf(p->dialog.route + at, sizeof p->dialog.route - (size_t)at, "Route: <%.*s>\r\n",
                        SPAN(all[n]));
+    if (at >= (int)sizeof p->dialog.route)
+        give_up("the Record-Routes are too long", 0);
 }
 
 static void copy(char *to, size_t cap, struct span s)
