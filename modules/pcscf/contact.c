@@ -33,7 +33,7 @@ static bool same_binding(const struct sip_contact *a, const struct sip_contact *
     size_t na = contact_binding(a, ka), nb = contact_binding(b, kb);
     if (na && nb && bytes_eq(bytes_of(ka, na), bytes_of(kb, nb)))
         return true;
-    return sip_uri_eq(&a->na.uri, &b->na.uri);
+    return contact_is_sos(a) == contact_is_sos(b) && sip_uri_eq(&a->na.uri, &b->na.uri);
 }
 
 uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked)

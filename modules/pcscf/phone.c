@@ -231,6 +231,11 @@ bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key)
     return ph && find_in(&ph->registrations, aor, key);
 }
 
+unsigned phone_room(const struct pcscf *p, bool sos)
+{
+    return (unsigned)p->config->max_registrations + (sos ? 2 : 0);
+}
+
 /* ---- granted ---- */
 
 /* Until when, after whatever was said before. */
@@ -275,7 +280,7 @@ static int replace(struct phone *ph, struct registration *old, const struct regi
 static int add(struct phone *ph, const struct registration_facts *f)
 {
     struct pcscf *p = ph->room;
-    if (ph->n >= (uint64_t)p->config->max_registrations && !f->sos)
+    if (ph->n >= phone_room(p, f->sos))
         return -ENOSPC;
     struct registration *left = find_in(&ph->left, f->aor, f->key), *r = registration_create(f);
     if (!r)

@@ -28,6 +28,8 @@ struct phone *phone_find(const struct pcscf *p, const struct flow *f);
 /* Adds or refreshes. 0, -ENOMEM, -ENOSPC (pcscf.max_registrations). */
 int phone_register(struct pcscf *p, const struct flow *f, const struct registration_facts *facts);
 bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key); /* NULL has none */
+/* Registrations that one flow may have: pcscf.max_registrations, and a few more for an emergency. */
+unsigned phone_room(const struct pcscf *p, bool sos);
 /* The phone took that binding out, or all of its user's: on this flow, and on any other they may be. */
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key);
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor);

@@ -152,8 +152,7 @@ static bool is_new(const struct phone *ph, const struct sip_msg *rq, struct byte
                    const struct sip_contact *c)
 {
     char key[SIP_CONTACT_KEY_MAX];
-    bool counts = !c->na.star && !contact_is_sos(c) && contact_expires(rq, c);
-    size_t n = counts ? contact_binding(c, key) : 0;
+    size_t n = !c->na.star && contact_expires(rq, c) ? contact_binding(c, key) : 0;
     return n && !phone_has(ph, aor, bytes_of(key, n));
 }
 
@@ -161,13 +160,18 @@ static bool is_new(const struct phone *ph, const struct sip_msg *rq, struct byte
  */
 static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq, struct bytes aor)
 {
-    uint64_t n = ph ? ph->n : 0;
+    unsigned had = ph ? ph->n : 0, n = had;
+    bool sos = false;
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
     struct bytes item;
     struct sip_contact c;
-    while (sip_values_next(&it, &item))
-        n += sip_contact_parse(item, &c) && is_new(ph, rq, aor, &c);
-    return n > (ph ? ph->n : 0) && n > (uint64_t)p->config->max_registrations;
+    while (sip_values_next(&it, &item)) {
+        if (!sip_contact_parse(item, &c))
+            continue;
+        n += is_new(ph, rq, aor, &c);
+        sos = sos || contact_is_sos(&c);
+    }
+    return n > had && n > phone_room(p, sos);
 }
 
 /* Of the first contact that names one: a phone speaks for itself alone. */
