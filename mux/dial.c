@@ -116,6 +116,11 @@ void dial_ready(struct entry *e)
     entry_arm(e);
 }
 
+enum close_reason conn_why(const struct conn *c)
+{
+    return entry_of_const(c)->why;
+}
+
 const char *conn_end(const struct conn *c)
 {
     const struct entry *e = entry_of_const(c);

@@ -21,5 +21,7 @@ struct dial {
  * whatever happens. What is sent before it is open waits, up to door.out_max, and leaves then. */
 struct conn *conn_dial(struct worker *w, const struct dial *how, int *error);
 
-/* For `closed`: why, in plain words ("Connection refused", "certificate has expired"). */
+/* For `closed`. */
+enum close_reason conn_why(const struct conn *c);
+/* The same in plain words ("Connection refused", "certificate has expired"). */
 const char *conn_end(const struct conn *c);

@@ -92,21 +92,31 @@ static bool wants_json(int argc, char **argv)
     return argc == 1 && strcmp(argv[0], "--json") == 0;
 }
 
+/* The list of that name, or NULL when it was printed as JSON or could not be had; *code is what to exit with
+ * then. The answer is the caller's. */
+static json_t *ask_list(const char *socket, const char *name, const char *list, int argc, int *code)
+{
+    json_t *a = ask_or_complain(socket, command(name));
+    *code = a ? 0 : 1;
+    if (!a || !argc)
+        return a;
+    json_dumpf(json_object_get(a, list), stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(a);
+    return NULL;
+}
+
 int ctl_connections(const char *socket, int argc, char **argv)
 {
     size_t i;
     json_t *c;
+    int code;
     if (argc && !wants_json(argc, argv))
         return usage("connections takes --json or nothing");
-    json_t *a = ask_or_complain(socket, command("connections"));
+    json_t *a = ask_list(socket, "connections", "connections", argc, &code);
     if (!a)
-        return 1;
+        return code;
     json_t *list = json_object_get(a, "connections");
-    if (argc) {
-        json_dumpf(list, stdout, JSON_INDENT(2));
-        putchar('\n');
-        return done(a);
-    }
     printf("%-6s %-44s %-5s %-10s %-8s %-28s %10s\n", "worker", "peer", "via", "protocol", "TLS", "cipher",
            "age");
     json_array_foreach(list, i, c)
@@ -117,6 +127,39 @@ int ctl_connections(const char *socket, int argc, char **argv)
     }
     printf("%" JSON_INTEGER_FORMAT " in all%s\n", number_in(a, "count"),
            number_in(a, "count") > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
+    return done(a);
+}
+
+static void print_hop(const json_t *h)
+{
+    double since = (double)number_in(h, "since_ms") / 1000.0;
+    printf("%-4d %-6d %-4s %-28s %-28s %-8s %9.0fs %6" JSON_INTEGER_FORMAT "ms %9" JSON_INTEGER_FORMAT
+           " %8" JSON_INTEGER_FORMAT "  %s\n",
+           (int)number_in(h, "hop"), (int)number_in(h, "worker"), text_in(h, "transport"),
+           text_in(h, "address"), text_in(h, "name"), text_in(h, "state"), since, number_in(h, "rtt_ms"),
+           number_in(h, "requests"), number_in(h, "failures"), text_in(h, "last_error"));
+}
+
+int ctl_core(const char *socket, int argc, char **argv)
+{
+    size_t i;
+    json_t *h;
+    int code;
+    if (argc && !wants_json(argc, argv))
+        return usage("core takes --json or nothing");
+    json_t *a = ask_list(socket, "core", "hops", argc, &code);
+    if (!a)
+        return code;
+    if (number_in(a, "count") == 0) {
+        puts("the core is the embedded home network, or none of its next hops is known yet");
+        return done(a);
+    }
+    printf("%-4s %-6s %-4s %-28s %-28s %-8s %10s %8s %9s %8s  %s\n", "hop", "worker", "via", "address",
+           "name", "state", "since", "rtt", "requests", "failures", "last trouble");
+    json_array_foreach(json_object_get(a, "hops"), i, h)
+    {
+        print_hop(h);
+    }
     return done(a);
 }
 

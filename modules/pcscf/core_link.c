@@ -182,31 +182,34 @@ static bool route_text(const struct sip_uri *u, char *dst, size_t cap)
 
 #define ROUTE_TEXT_MAX (CORE_NAME_MAX + 40)
 
-void core_link_learn(struct pcscf *p, const struct sip_uri *route)
-{
-    char text[ROUTE_TEXT_MAX];
-    struct core_place *place;
-    if (p->core.embedded || !route_text(route, text, sizeof(text)) || find_place(&p->core, text))
-        return;
-    place = ensure_place(p, text);
-    if (place)
-        place->learnt = true;
-}
-
-/* By address, whatever the name it was found by. */
+/* By address, whatever the name it was found by. Cores that speak TCP or TLS often write their URIs without
+ * saying so: what is known there is meant. */
 static struct next_hop *find_literal(const struct pcscf *p, const struct sip_uri *u)
 {
     struct core_uri uri;
     char text[ROUTE_TEXT_MAX];
+    bool said = sip_uri_param(u, BYTES("transport"), NULL) || u->scheme == SIP_URI_SIPS;
     if (u->host.kind == SIP_HOST_NAME || !route_text(u, text, sizeof(text)) ||
         !core_uri_parse(bytes_str(text), &uri, NULL))
         return NULL;
     for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
         struct next_hop *h = p->core.hops[i];
-        if (h && h->places && h->transport == uri.transport && addr_eq(&h->addr, &uri.addr))
+        if (h && h->places && (!said || h->transport == uri.transport) && addr_eq(&h->addr, &uri.addr))
             return h;
     }
     return NULL;
+}
+
+void core_link_learn(struct pcscf *p, const struct sip_uri *route)
+{
+    char text[ROUTE_TEXT_MAX];
+    struct core_place *place;
+    if (p->core.embedded || find_literal(p, route) || !route_text(route, text, sizeof(text)) ||
+        find_place(&p->core, text))
+        return;
+    place = ensure_place(p, text);
+    if (place)
+        place->learnt = true;
 }
 
 struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)

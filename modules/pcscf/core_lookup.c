@@ -1,4 +1,5 @@
 #include "modules/pcscf/core_lookup.h"
+#include "appliance/base/list.h"
 #include <stdio.h>
 
 /* Ranks: which NAPTR or which transport, then the priority of its SRV. */
@@ -155,9 +156,32 @@ static void take(struct core_lookup *l, const struct lookup_step *step, const st
 
 /* ---- going on ---- */
 
+static bool before(const struct core_target *a, const struct core_target *b)
+{
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
+    if (a->transport != b->transport)
+        return a->transport < b->transport;
+    int order = memcmp(a->addr.ip, b->addr.ip, sizeof(a->addr.ip));
+    return order ? order < 0 : a->addr.port < b->addr.port;
+}
+
+/* DNS turns its answers round, and each worker asks for itself: sorted, they number their hops alike. */
+static void sort_targets(struct core_targets *t)
+{
+    for (unsigned i = 1; i < t->n; i++) {
+        const struct core_target moved = t->items[i];
+        unsigned at = i;
+        for (; at && before(&moved, &t->items[at - 1]); at--)
+            t->items[at] = t->items[at - 1];
+        t->items[at] = moved;
+    }
+}
+
 static void finish(struct core_lookup *l, enum dns_verdict verdict)
 {
     l->running = false;
+    sort_targets(&l->targets);
     if (verdict != DNS_OK)
         l->targets.n = 0;
     l->done(l, verdict);
@@ -180,7 +204,7 @@ static bool fall_back(struct core_lookup *l)
 static void go_on(struct core_lookup *l)
 {
     if (l->next == l->n && (l->n == 0 || !fall_back(l))) {
-        finish(l, l->targets.n ? DNS_OK : DNS_EMPTY);
+        finish(l, l->targets.n ? DNS_OK : l->partial ? DNS_FAILED : DNS_EMPTY);
         return;
     }
     const struct lookup_step *s = &l->steps[l->next];
@@ -191,6 +215,12 @@ static void go_on(struct core_lookup *l)
     finish(l, DNS_FAILED);
 }
 
+/* There are servers that know nothing of AAAA and say so badly: the others may do. */
+static bool is_address(enum dns_type type)
+{
+    return type == DNS_A || type == DNS_AAAA;
+}
+
 static void on_answer(struct dns_question *q, const struct dns_answer *a)
 {
     struct core_lookup *l =
@@ -199,8 +229,11 @@ static void on_answer(struct dns_question *q, const struct dns_answer *a)
     l->at = step->name;
     if (a->verdict == DNS_FAILED) {
         l->why = a->why;
-        finish(l, DNS_FAILED);
-        return;
+        if (!is_address(step->type)) {
+            finish(l, DNS_FAILED);
+            return;
+        }
+        l->partial = true;
     }
     if (a->verdict == DNS_OK && a->ttl < l->ttl)
         l->ttl = a->ttl;
@@ -225,7 +258,7 @@ void core_lookup_start(struct core_lookup *l)
 {
     l->question.answered = on_answer;
     l->targets.n = l->n = l->next = 0;
-    l->naptr = l->srv = false;
+    l->naptr = l->srv = l->partial = false;
     l->ttl = UINT32_MAX;
     l->at = l->uri->name;
     l->why = NULL;

@@ -47,6 +47,7 @@ struct core_lookup {
     struct lookup_step steps[LOOKUP_STEPS_MAX]; /* asked and to be asked */
     unsigned n, next;
     bool naptr, srv; /* answers of that kind were of use */
+    bool partial; /* some address could not be asked for: what is there is not all */
     bool running;
 };
 

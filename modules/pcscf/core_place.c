@@ -76,8 +76,11 @@ static struct next_hop *choose_within(const struct core_place *place, unsigned f
 {
     uint16_t weights[PLACE_HOPS_MAX];
     uint8_t order[PLACE_HOPS_MAX];
+    uint32_t sum = 0;
     for (unsigned i = from; i < to; i++)
-        weights[i - from] = place->choices[i].weight;
+        sum += place->choices[i].weight;
+    for (unsigned i = from; i < to; i++) /* where nobody has a weight, each has the same chance */
+        weights[i - from] = sum ? place->choices[i].weight : 1;
     weighted_order(weights, to - from, draw, seed, order);
     for (unsigned i = 0; i < to - from; i++)
         if (fit[from + order[i]])
@@ -147,8 +150,9 @@ static void on_done(struct core_lookup *l, enum dns_verdict verdict)
 {
     struct place_source *s = container_of(l, struct place_source, lookup);
     struct worker *w = s->place->p->w;
-    if (verdict != DNS_OK) {
-        on_failure(s, verdict);
+    /* An answer with holes is better than none, but not than an older one that has more. */
+    if (verdict != DNS_OK || (l->partial && s->targets.n >= l->targets.n)) {
+        on_failure(s, verdict == DNS_OK ? DNS_FAILED : verdict);
         return;
     }
     if (s->failures && w->id == 0)
@@ -159,7 +163,7 @@ static void on_done(struct core_lookup *l, enum dns_verdict verdict)
     if (l->ttl == UINT32_MAX) /* nothing was looked up */
         return;
     core_count(s->place->p, CORE_LOOKUPS_OK);
-    arm(s, refresh_after(l->ttl));
+    arm(s, l->partial ? RETRY_LAST : refresh_after(l->ttl));
 }
 
 static void on_refresh(struct worker *w, struct timer *t)

@@ -76,7 +76,7 @@ static void closed(struct conn *c)
     core_count(h->p, CORE_CONNECTIONS_LOST);
     sip_layer_flow_dead(h->p->layer, gone);
     const char *why = end_of(h, c, text, sizeof(text));
-    if (!h->places)
+    if (!h->places || conn_why(c) == CLOSE_SHUTDOWN)
         return;
     if (!stood) {
         next_hop_failed(h, true, why);

@@ -1,0 +1,34 @@
+/* The next hops towards the core as every worker sees them, for the operator. */
+#include "appliance/control_round.h"
+#include "modules/pcscf/core_report.h"
+
+struct listing {
+    json_t *list;
+    unsigned worker;
+    json_int_t count;
+};
+
+static void add_hop(const struct core_hop_view *h, void *arg)
+{
+    struct listing *l = arg;
+    l->count++;
+    json_array_append_new(l->list,
+                          json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "worker", l->worker,
+                                    "hop", h->hop, "transport", h->transport, "address", h->address, "name",
+                                    h->name, "state", h->state, "since_ms", (json_int_t)h->since, "rtt_ms",
+                                    (json_int_t)h->rtt, "requests", (json_int_t)h->requests, "failures",
+                                    (json_int_t)h->failures, "last_error", h->why));
+}
+
+static json_int_t visit(struct worker *w, json_t *list)
+{
+    struct listing l = {.list = list, .worker = w->id};
+    core_report(w, add_hop, &l);
+    return l.count;
+}
+
+void control_core(struct control_client *cc, json_t *q)
+{
+    (void)q;
+    control_round_begin(cc, "hops", visit);
+}

@@ -1,0 +1,15 @@
+/* core_report: the next hops of one worker, for the operator's list. Floor 3. */
+#pragma once
+#include "appliance/core/worker.h"
+
+struct core_hop_view {
+    unsigned hop; /* as in the metrics */
+    const char *transport, *address, *name;
+    const char *state;           /* "up", "down", "unknown"; "left" when nothing names it any more */
+    uint64_t since, rtt;         /* ms: in that state; of the last probe that was answered */
+    uint64_t requests, failures; /* of this worker's */
+    const char *why;             /* the last trouble; "" none */
+};
+
+/* In the order of their numbers; none with the embedded home network. Texts live during the call. */
+void core_report(struct worker *w, void (*each)(const struct core_hop_view *h, void *arg), void *arg);

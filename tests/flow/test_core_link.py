@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+"""The way to the core: next hops by DNS (dnsmasq with NAPTR and SRV) and fixed, over UDP, TCP and TLS. One dies in the
+middle of a REGISTER, of an INVITE: the phone sees success. A certificate of the wrong name is refused. With all of them
+down the phone hears 503 at once."""
+import os
+import ssl
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lab.case import check, check_equal, need, run, wait_for
+from lab.gateway import Gateway, free_ports
+from lab.pki import Pki
+from lab.sip_ua import SipUa
+from lab.stub_core import StubCore
+
+DOMAIN = "ims.core.test"
+
+
+def start_dns(case, port, cores):
+    """NAPTR says UDP, SRV names two hosts of two priorities."""
+    lines = ["no-resolv", "no-hosts", "no-daemon", f"port={port}", "listen-address=127.0.0.1", "bind-interfaces",
+             "local-ttl=2", f"local=/{DOMAIN}/", "user=root", f"naptr-record={DOMAIN},10,10,s,SIP+D2U,,_sip._udp.{DOMAIN}"]
+    for i, core in enumerate(cores):
+        lines += [f"srv-host=_sip._udp.{DOMAIN},{core.name}.{DOMAIN},{core.port},{(i + 1) * 10},5",
+                  f"host-record={core.name}.{DOMAIN},127.0.0.1"]
+    dns = case.start(["dnsmasq", "--conf-file=" + case.write("dnsmasq.conf", "\n".join(lines) + "\n")], name="dnsmasq")
+    wait_for(lambda: "started" in dns.output(), 10, "dnsmasq runs")
+    return dns
+
+
+def start_gateway(case, name, cores, **pcscf):
+    edge = free_ports(1)[0]
+    gateway = Gateway(case, {"pcscf": {"core": cores, "core_probe": "500ms", "core_timeout": "500ms",
+                                       "reg_event": False, "core_address": f"127.0.0.1:{edge}", **pcscf},
+                             "door": {}}, users=(), name=name)
+    gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge}")
+    gateway.start()
+    return gateway
+
+
+def hops(gateway):
+    """state of each next hop, as the metrics have it: how many workers can use it."""
+    stats = gateway.stats()
+    return [int(stats[f'sallyport_sip_next_hop_up{{hop="{i}"}}']) for i in range(2)]
+
+
+def wait_hops(gateway, wanted):
+    wait_for(lambda: hops(gateway) == wanted, 20, f"next hops are {wanted} (are {hops(gateway)})", pause=0.2)
+
+
+def by_dns_over_udp(case):
+    a_port, b_port, dns_port = free_ports(3)
+    # The dialog's Routes name the domain, so that they lead to whichever is up
+    a, b = (StubCore(case, n, "udp", p, service_route=f"<sip:orig@{DOMAIN};lr>") for n, p in (("a", a_port), ("b", b_port)))
+    dns = start_dns(case, dns_port, [a, b])
+    gateway = start_gateway(case, "dns", [f"dns:{DOMAIN}"], dns_servers=[f"127.0.0.1:{dns_port}"])
+    wait_hops(gateway, [2, 2])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    check(a.requests("REGISTER") and not b.requests("REGISTER"), "the lower priority was not taken first")
+    check("SIP/2.0/UDP" in a.requests("REGISTER")[0].get("Via"), "not over UDP")
+
+    a.silent.add("*")  # in the middle of the next one
+    began = time.monotonic()
+    phone.register()
+    check_equal(len(b.requests("REGISTER")), 1, "REGISTERs at the second hop")
+    check(time.monotonic() - began < 3, "the phone waited too long")
+    wait_hops(gateway, [0, 2])
+    call = phone.invite("sip:bob@ims.test")
+    call.wait(200)
+    check(not a.requests("INVITE"), "a hop that is down was asked")
+    case.say("UDP by NAPTR and SRV: a hop fell silent, REGISTER and INVITE went to the other one")
+
+    a.silent.clear()
+    wait_hops(gateway, [2, 2])
+    before = len(a.requests("REGISTER"))
+    phone.register()
+    check_equal(len(a.requests("REGISTER")), before + 1, "REGISTERs at the first hop, which is back")
+    a.refuses["MESSAGE"] = ("503 Service Unavailable", [("Retry-After", "3")])
+    check_equal(phone.response_to(phone.message("sip:bob@ims.test", "hello")).status, 200, "MESSAGE after a 503")
+    check_equal((len(a.requests("MESSAGE")), len(b.requests("MESSAGE"))), (1, 1), "MESSAGEs at the hops")
+    case.say("it came back; its 503 was not passed on")
+
+    failed = gateway.stat("sip_core_lookups_total", 'result="failed"')
+    dns.stop()
+    gateway.wait_stat("sip_core_lookups_total", failed + 1, 'result="failed"', seconds=20)
+    phone.register()
+    check("the last answer stays in use" in gateway.process.output(), "the log does not say that DNS is down")
+    case.say("DNS went away: the last answer stayed in use")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def fixed_over_tcp(case):
+    a_port, b_port = free_ports(2)
+    a, b = (StubCore(case, n, "tcp", p) for n, p in (("a", a_port), ("b", b_port)))
+    gateway = start_gateway(case, "tcp", [f"tcp:127.0.0.1:{a_port}", f"tcp:127.0.0.1:{b_port}"], core_timeout="20s")
+    wait_hops(gateway, [2, 2])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    a.hangs_up = {"REGISTER", "INVITE"}
+    began = time.monotonic()
+    phone.register()
+    check_equal((len(a.requests("REGISTER")), len(b.requests("REGISTER"))), (1, 1), "REGISTERs at the hops")
+    check("alias" in b.requests("REGISTER")[0].get("Via"), "Via does not offer the connection for both ways")
+    call = phone.invite("sip:bob@ims.test")
+    call.wait(200)
+    check(time.monotonic() - began < 4, "a broken connection was waited for")
+    wait_for(lambda: b.requests("ACK"), 5, "the ACK at the hop that answered")
+    case.say("TCP: the connection broke under a REGISTER and an INVITE, and the phone saw success")
+
+    # On our connection the core's own requests come too
+    path = b.requests("REGISTER")[0].routes("Path")[0]
+    b.connections[-1].sendall(SipUa(b.connections[-1], "core").request(
+        "MESSAGE", phone.contact.strip("<>"), routes=[path], extra=[("Content-Type", "text/plain")], body="hi").encode())
+    phone.expect("MESSAGE").reply(200)
+    case.say("and the core's request came back on the connection that we opened")
+
+    for core in (a, b):
+        core.close()
+    wait_hops(gateway, [0, 0])
+    began = time.monotonic()
+    refused = phone.register(good=(503,))
+    check(refused.get("Retry-After"), "no Retry-After")
+    check(time.monotonic() - began < 1, "503 did not come at once")
+    b.reopen()
+    wait_hops(gateway, [0, 2])
+    phone.register()
+    case.say("all down: 503 with Retry-After at once; one back: registered")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def tls_server(pki, names, stem):
+    certificate, key = pki.issue("ecdsa", stem, names)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def over_tls(case):
+    pki = Pki(case.path("core-pki", "x")[:-2])
+    good_port, wrong_port, dns_port = free_ports(3)
+    good = StubCore(case, "good", "tls", good_port, tls_server(pki, "URI:sip:ims.core.test,DNS:other.test", "good"))
+    wrong = StubCore(case, "wrong", "tls", wrong_port, tls_server(pki, "DNS:wrong.core.test", "wrong"))
+    gateway = start_gateway(case, "tls", [f"sips:{DOMAIN}:{wrong_port};maddr=127.0.0.1",
+                                          f"sips:{DOMAIN}:{good_port};maddr=127.0.0.1"], core_tls_ca=pki.ca)
+    wait_hops(gateway, [0, 2])
+    check(f"does not speak for {DOMAIN}" in gateway.process.output(), "the log does not say what is wrong")
+    check(not wrong.seen, "something was sent to who is not the core")
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    check_equal(len(good.requests("REGISTER")), 1, "REGISTERs over TLS")
+    check("SIP/2.0/TLS" in good.requests("REGISTER")[0].get("Via"), "not over TLS")
+    shown = gateway.ctl("core").stdout
+    check("down" in shown and "up" in shown and "does not speak" in shown, f"sallyportctl core: {shown}")
+    case.say("TLS: the name of RFC 5922 is met, a wrong one refused and said")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def test(case):
+    need("dnsmasq")
+    by_dns_over_udp(case)
+    fixed_over_tcp(case)
+    over_tls(case)
+
+
+run(test)
