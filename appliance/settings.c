@@ -129,9 +129,9 @@ static size_t add_stats(struct room_tables *t, size_t n, const struct stat_table
 
 void room_tables_fill(struct room_tables *t)
 {
-    static const struct settings *const roof[] = {&process_settings, &log_settings,  &store_settings,
-                                                  &control_settings, &door_settings, &tls_settings,
-                                                  &sip_settings};
+    static const struct settings *const roof[] = {&process_settings, &log_settings,      &store_settings,
+                                                  &control_settings, &door_settings,     &tls_settings,
+                                                  &sip_settings,     &emergency_settings};
     size_t settings = 0, stats = 0;
     for (size_t i = 0; i < COUNT(roof); i++)
         settings = add_settings(t, settings, roof[i]);

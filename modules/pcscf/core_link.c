@@ -238,8 +238,6 @@ struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route)
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer)
 {
     const struct core_link *l = &p->core;
-    if (l->embedded)
-        return false;
     for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
         const struct next_hop *h = l->hops[i];
         /* A connection comes from any port; a datagram from the port that we send to. */
@@ -247,7 +245,8 @@ bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct ad
                                              : addr_ip_eq(peer, &h->addr)))
             return true;
     }
-    return p->config->core_networks.n && cidr_set_match(&p->config->core_networks, peer) != NULL;
+    return !l->embedded && p->config->core_networks.n &&
+           cidr_set_match(&p->config->core_networks, peer) != NULL;
 }
 
 /* Anybody can write the core's address into a datagram, so it counts only where the core is spoken to: phones

@@ -77,9 +77,8 @@ static struct addr first_address(const struct string_list *core)
     return (struct addr){0};
 }
 
-static int check_udp(const struct pcscf *p)
+static int check_udp(const struct pcscf *p, const struct string_list *core)
 {
-    const struct string_list *core = &p->config->core;
     for (size_t i = 0; i < core->n; i++) {
         struct core_uri uri;
         if (core_uri_parse(bytes_str(core->items[i]), &uri, NULL) && uri.transport == TRANSPORT_UDP &&
@@ -89,9 +88,9 @@ static int check_udp(const struct pcscf *p)
     return 0;
 }
 
-static void find_reach(struct core_link *l, const struct pcscf *p)
+static void find_reach(struct core_link *l, const struct pcscf *p, const struct string_list *core)
 {
-    const struct addr like = first_address(&p->config->core);
+    const struct addr like = first_address(core);
     if (l->reach.family != ADDR_NONE)
         return;
     if (l->reach_transport != TRANSPORT_UDP) {
@@ -103,14 +102,14 @@ static void find_reach(struct core_link *l, const struct pcscf *p)
         l->reach = u->local;
 }
 
-static int set_reach(struct core_link *l, struct pcscf *p)
+static int set_reach(struct core_link *l, struct pcscf *p, const struct string_list *core)
 {
     l->reach = p->config->core_address;
-    l->reach_transport = preferred_transport(l, &p->config->core);
-    if (check_udp(p) < 0)
+    l->reach_transport = preferred_transport(l, core);
+    if (check_udp(p, core) < 0)
         return explain(
             p, "a core over UDP needs a listener for it: add \"sip+udp://ADDRESS:PORT\" to door.listen");
-    find_reach(l, p);
+    find_reach(l, p, core);
     if (l->reach.family == ADDR_NONE || addr_is_any(&l->reach) || !l->reach.port)
         return explain(p,
                        "set pcscf.core_address: the address and port at which the core reaches this gateway");
@@ -159,16 +158,19 @@ static int set_home(struct core_link *l, struct pcscf *p)
 
 int core_setup(struct core_link *l, struct pcscf *p)
 {
+    /* Beside an embedded home network there may be an E-CSCF outside, and nobody else. */
+    const char *ecscf = p->emergency->ecscf;
+    const struct string_list only = {&ecscf, 1};
     l->embedded = is_embedded(&p->config->core);
-    if (l->embedded) {
+    if (l->embedded && !ecscf[0]) {
         snprintf(l->host, sizeof(l->host), "%s", p->host);
         return 0;
     }
     l->transports = 1u << TRANSPORT_TCP | 1u << TRANSPORT_TLS | (any_listener(p) ? 1u << TRANSPORT_UDP : 0);
-    int rc = set_reach(l, p);
+    int rc = set_reach(l, p, l->embedded ? &only : &p->config->core);
     if (rc == 0)
         rc = set_tls(l, p);
     if (rc == 0)
         rc = set_resolver(l, p);
-    return rc == 0 ? set_home(l, p) : rc;
+    return rc == 0 && !l->embedded ? set_home(l, p) : rc;
 }

@@ -5,7 +5,7 @@
 /* The flow and the second in which this process started: connection slots and generations begin anew with
  * each process, the sealing key does not, so a token from before a restart must not find somebody else's
  * connection. */
-#define FLOW_PLAIN (FLOW_WIRE + 3 * 8)
+#define FLOW_PLAIN (FLOW_WIRE + 3 * 8 + 1)
 
 static uint64_t stamp(const struct worker *w)
 {
@@ -33,6 +33,7 @@ bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[stat
     wire_put_u64(&out, stamp(w));
     wire_put_u64(&out, t->owner);
     wire_put_u64(&out, t->instance);
+    wire_put_u8(&out, t->emergency);
     if (t->has_route)
         wire_put_bytes(&out, bytes_of(t->route, sizeof(t->route)));
     struct bytes sealed = bytes_of(plain, FLOW_WIRE + wire_len(&out));
@@ -50,6 +51,7 @@ enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, str
     uint64_t made = wire_u64(&in);
     out->owner = wire_u64(&in);
     out->instance = wire_u64(&in);
+    out->emergency = wire_u8(&in);
     out->has_route = has_route;
     if (has_route)
         memcpy(out->route, wire_bytes(&in, ROUTE_SET_DIGEST).p, ROUTE_SET_DIGEST);

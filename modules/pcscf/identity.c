@@ -152,6 +152,35 @@ const struct registration *identity_choose(const struct phone *ph, const struct 
     return r;
 }
 
+static bool has_number(struct bytes values)
+{
+    struct bytes item;
+    struct sip_nameaddr na;
+    while (sip_list_next(&values, &item) == 1) {
+        if (sip_nameaddr_parse(item, &na) && na.uri.scheme == SIP_URI_TEL)
+            return true;
+    }
+    return false;
+}
+
+void identity_add_number(const struct registration *r, char *dst, size_t cap)
+{
+    struct bytes rest = r->identities, item;
+    struct sip_nameaddr na;
+    size_t n = strlen(dst);
+    if (!n || n + 2 >= cap || has_number(bytes_str(dst)))
+        return;
+    while (sip_list_next(&rest, &item) == 1) {
+        if (!sip_nameaddr_parse(item, &na) || na.uri.scheme != SIP_URI_TEL ||
+            !registration_has_identity(r, &na.uri))
+            continue;
+        const struct asserted number = {na.display, na.uri.text, true};
+        if (write_asserted(&number, dst + n + 2, cap - n - 2))
+            memcpy(dst + n, ", ", 2);
+        return;
+    }
+}
+
 /* ---- who is called ---- */
 
 static const struct registration *by_contact(const struct phone *ph, const struct sip_uri *ruri)

@@ -11,6 +11,9 @@
  * (an anonymous From names none). NULL: nothing is registered. */
 const struct registration *identity_choose(const struct phone *ph, const struct sip_msg *rq, char *dst,
                                            size_t cap);
+/* Puts the registration's first tel identity behind what is asserted already, unless one stands there:
+ * whoever is called for help wants a number to call back (TS 24.229 5.2.10.3). */
+void identity_add_number(const struct registration *r, char *dst, size_t cap);
 /* The identity by which a request addresses this phone, to be asserted in its responses (TS 24.229 5.2.6.4):
  * P-Called-Party-ID if it is one of the phone's own, else the default one of the contact in the Request-URI.
  * Empty: nobody knows. */

@@ -1,5 +1,6 @@
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/access_network.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/identity.h"
 #include "modules/pcscf/record.h"
 #include "modules/pcscf/sec_agree.h"
@@ -14,20 +15,24 @@ static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
 
 /* ---- from a phone ---- */
 
+/* r NULL: an emergency call of somebody unregistered. */
 static int record(struct passage *g, const struct registration *r, const struct sip_msg *rq)
 {
-    const struct flow_token whose = {.owner = flow_owner(r->aor), .instance = r->instance};
+    const struct flow_token whose = {
+        .owner = r ? flow_owner(r->aor) : 0, .instance = r ? r->instance : 0, .emergency = g->emergency};
     return record_wanted(rq) ? record_begin(g, rq, &whose) : 0;
 }
 
 static int in_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
                      const struct route_top *top, struct passage *g)
 {
-    int status = record_check(g->p, ph, rq, top);
+    int status = record_check(g, ph, rq, top);
     if (status)
         return status;
     g->pop = top->own;
-    if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
+    if (g->emergency)
+        g->to = emergency_hop(g->p);
+    else if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
         g->to = sip_hop_local(&pcscf_entity);
     return record(g, r, rq);
 }
@@ -58,22 +63,38 @@ static struct sip_hop way_to_core(const struct passage *g, const struct sip_msg 
     return core_link_hop_by(g->p, rq->call_id);
 }
 
+/* TS 24.229 5.2.10. */
+static int emergency(const struct registration *r, const struct sip_msg *rq, struct passage *g)
+{
+    g->emergency = true;
+    g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
+    g->uri = emergency_urn(&rq->ruri);
+    g->route = bytes_str(g->p->ecscf_route);
+    g->to = emergency_hop(g->p);
+    if (g->to.kind == HOP_NONE || (!r && !g->p->emergency->unregistered))
+        return 380;
+    if (r)
+        identity_add_number(r, g->identity, sizeof(g->identity));
+    emergency_begins(g->p, &g->flow, r != NULL);
+    return record(g, r, rq);
+}
+
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
 {
     *g = (struct passage){.p = p, .flow = *from, .from_phone = true, .initial = rq->to_tag.n == 0};
     const struct phone *ph = phone_find(p, from);
     struct route_top top;
-    if (!ph)
-        return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
     if (!route_read(p, rq, &top))
         return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
-    const struct registration *r = identity_choose(ph, rq, g->identity, sizeof(g->identity));
-    if (!r)
+    const struct registration *r = ph ? identity_choose(ph, rq, g->identity, sizeof(g->identity)) : NULL;
+    if (g->initial && emergency_is_called(p, &rq->ruri))
+        return emergency(r, rq, g);
+    if (g->initial && (!r || emergency_is_all(ph)))
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
-    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(ph, r, rq, &top, g);
+    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(r ? ph : NULL, r, rq, &top, g);
     if (status)
         return status;
-    if (g->to.kind == HOP_NONE)
+    if (g->to.kind == HOP_NONE && !g->emergency)
         g->to = way_to_core(g, rq, &top);
     return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
 }
@@ -91,7 +112,9 @@ static int find_flow(struct pcscf *p, struct bytes token, struct flow_token *t, 
         break;
     }
     g->flow = t->flow;
-    return flow_reaches(p, &g->flow) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
+    g->emergency = t->emergency;
+    bool reached = flow_reaches(p, &g->flow) || (t->emergency && t->flow.transport == TRANSPORT_UDP);
+    return reached ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
 }
 
 int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g)

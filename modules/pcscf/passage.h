@@ -18,6 +18,7 @@ struct passage {
     struct flow flow;            /* the phone's */
     bool from_phone;
     bool initial;               /* outside a dialog: no To tag */
+    bool emergency;             /* an emergency call's: goes to the E-CSCF, above every limit */
     bool cut_routes;            /* the phone's own Routes give way to the Service-Route */
     unsigned pop;               /* our own Route values on top */
     char token[TOKEN_TEXT_MAX]; /* of our two Record-Route values; empty: none */
@@ -25,9 +26,10 @@ struct passage {
      * (TS 24.229 5.2.6.4). */
     char identity[PASSAGE_IDENTITY_MAX];
     char icid[CHARGING_ICID]; /* of what begins on the phone; else empty */
-    /* Where to. route is a view into the phone's registration: use it before anything else runs. */
+    /* Where to. uri (empty: as received) is a view into the request, route one into the phone's registration
+     * or the room: use them before anything else runs. */
     struct sip_hop to;
-    struct bytes route;
+    struct bytes uri, route;
 };
 
 /* Fill in *g. 0, or the status to refuse with (counted). */

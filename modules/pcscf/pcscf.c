@@ -1,6 +1,7 @@
 #include "modules/pcscf/pcscf.h"
 #include "appliance/core/store.h"
 #include "modules/pcscf/answer.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/phone.h"
 #include "modules/pcscf/request.h"
@@ -64,6 +65,8 @@ static int init(struct pcscf *p, sip_send *send)
         rc = map_init(&p->registered, 64);
     if (rc == 0)
         rc = core_link_init(&p->core, p);
+    if (rc == 0)
+        rc = emergency_init(p);
     if (rc < 0)
         return rc;
     clean_rows(p);
@@ -79,6 +82,7 @@ struct pcscf *pcscf_create(struct worker *w, sip_send *send)
         return NULL;
     p->w = w;
     p->config = config_of(w->config, &pcscf_settings);
+    p->emergency = config_of(w->config, &emergency_settings);
     p->stats = stats_row(w->gw->stats, &pcscf_stats, w->id);
     if (init(p, send) < 0 || worker_set_room(w, &pcscf_module, p) < 0) {
         pcscf_destroy(p);
@@ -181,6 +185,7 @@ static void reload(struct worker *w, const struct config *old)
     (void)old;
     struct pcscf *p = pcscf_of(w);
     p->config = config_of(w->config, &pcscf_settings);
+    p->emergency = config_of(w->config, &emergency_settings);
     sip_layer_reload(p->layer, config_of(w->config, &sip_settings));
 }
 

@@ -35,6 +35,15 @@ struct pcscf_config {
 /* What becomes of a phone's request whose Routes are not those it was given (TS 24.229 5.2.6.3). */
 enum service_route_policy { SERVICE_ROUTE_REPLACE, SERVICE_ROUTE_REJECT };
 
+/* Section `emergency`. */
+struct emergency_config {
+    struct string_list numbers;
+    const char *ecscf; /* as pcscf.core; "" none */
+    bool unregistered;
+    const char *reason;
+};
+extern const struct settings emergency_settings;
+
 enum pcscf_stat {
     PCSCF_REGISTERED, /* gauge */
     PCSCF_REGISTER_OK,
@@ -62,6 +71,8 @@ enum pcscf_stat {
     PCSCF_NOTIFY_UNKNOWN,
     PCSCF_REVOKED,
     PCSCF_SHORTENED,
+    PCSCF_EMERGENCY_ROUTED,
+    PCSCF_EMERGENCY_ELSEWHERE,
     PCSCF_STATS
 };
 

@@ -257,6 +257,7 @@ static void grant(struct registration *r, const struct registration_facts *f)
 static void refresh(struct phone *ph, struct registration *r, const struct registration_facts *f)
 {
     r->proved = r->proved || f->proved;
+    registration_keep_path(r, f->path);
     list_remove(&r->link);
     list_push_front(&ph->registrations, &r->link);
     grant(r, f);

@@ -58,6 +58,7 @@ struct flow_token {
     struct flow flow;
     uint64_t owner;    /* flow_owner() of the address of record that it was made for */
     uint64_t instance; /* flow_instance() of the phone's +sip.instance; 0: it said none */
+    bool emergency;    /* a dialog's with the E-CSCF; then the owner may be 0, nobody registered */
     bool has_route;    /* a dialog's, with the digest of its route set */
     uint8_t route[ROUTE_SET_DIGEST];
 };

@@ -107,14 +107,24 @@ static bool is_way_of(const struct flow_token *t, const struct sip_msg *rq, cons
            route_set_digest(&way, rq->call_id, digest) && memcmp(digest, t->route, sizeof(digest)) == 0;
 }
 
-int record_check(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq,
+/* Is it this phone's? */
+static bool is_theirs(const struct passage *g, const struct phone *ph, const struct flow_token *t,
+                      enum flow_token_verdict v)
+{
+    if (!ph)
+        return v == FLOW_TOKEN_OK && t->emergency && flow_eq(&t->flow, &g->flow);
+    return v != FLOW_TOKEN_FOREIGN && (flow_eq(&t->flow, &g->flow) || phone_owns(ph, t));
+}
+
+int record_check(struct passage *g, const struct phone *ph, const struct sip_msg *rq,
                  const struct route_top *top)
 {
     struct flow_token t;
     if (!top->own || !top->token.n)
-        return refuse(p, PCSCF_REFUSED_ROUTE, 403);
-    enum flow_token_verdict v = flow_token_open(p->w, top->token, &t);
-    if (v == FLOW_TOKEN_FOREIGN || (!flow_eq(&t.flow, &ph->flow) && !phone_owns(ph, &t)))
-        return refuse(p, PCSCF_REFUSED_TOKEN, 403);
-    return is_way_of(&t, rq, top) ? 0 : refuse(p, PCSCF_REFUSED_ROUTE, 400);
+        return refuse(g->p, ph ? PCSCF_REFUSED_ROUTE : PCSCF_REFUSED_UNREGISTERED, 403);
+    enum flow_token_verdict v = flow_token_open(g->p->w, top->token, &t);
+    if (!is_theirs(g, ph, &t, v))
+        return refuse(g->p, ph ? PCSCF_REFUSED_TOKEN : PCSCF_REFUSED_UNREGISTERED, 403);
+    g->emergency = t.emergency;
+    return is_way_of(&t, rq, top) ? 0 : refuse(g->p, PCSCF_REFUSED_ROUTE, 400);
 }

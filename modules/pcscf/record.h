@@ -18,6 +18,7 @@ void record_edit_response(const struct passage *g, const struct sip_msg *rs, str
 
 /* May a phone send this request within a dialog? 0 or the status to refuse with (counted): the token must be
  * of this flow, or of an earlier one of the same user (RFC 5626 5.3.2), and the Routes behind it those that
- * it was sealed with (TS 24.229 5.2.6.3): anything else would make us an open relay into the core. */
-int record_check(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq,
+ * it was sealed with (TS 24.229 5.2.6.3): anything else would make us an open relay into the core. ph NULL:
+ * nobody is registered there, so it has to be an emergency call. Sets g->emergency. */
+int record_check(struct passage *g, const struct phone *ph, const struct sip_msg *rq,
                  const struct route_top *top);

@@ -44,11 +44,20 @@ static void keep_texts(struct registration *r, const struct registration_facts *
         *kept(r, i) = bytes_of(at, from.n);
         at += from.n;
     }
+    r->path = bytes_of(at, f->path.n);
+    registration_keep_path(r, f->path);
+}
+
+/* Each REGISTER has another token in its Path, of the same length. */
+void registration_keep_path(struct registration *r, struct bytes path)
+{
+    if (path.n && path.n == r->path.n)
+        memcpy((uint8_t *)(uintptr_t)r->path.p, path.p, path.n);
 }
 
 struct registration *registration_create(const struct registration_facts *f)
 {
-    size_t size = 0;
+    size_t size = f->path.n;
     for (size_t i = 0; i < TEXTS; i++)
         size += fact(f, i).n;
     struct registration *r = calloc(1, sizeof(*r) + size);
@@ -82,7 +91,7 @@ bool registration_says(const struct registration *r, const struct registration_f
         if (!bytes_eq(*kept(r, i), fact(f, i)))
             return false;
     }
-    return r->sos == f->sos && r->instance == f->instance;
+    return r->sos == f->sos && r->instance == f->instance && r->path.n == f->path.n;
 }
 
 /* ---- its row ---- */

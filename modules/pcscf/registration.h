@@ -34,6 +34,7 @@ struct registration {
     struct bytes identities;     /* P-Associated-URI values, comma-separated; empty: the aor alone */
     struct bytes charging;       /* P-Charging-Function-Addresses; may be empty */
     struct bytes term_ioi;       /* the home network in the accounts; may be empty */
+    struct bytes path;           /* what we put in last, "<sip:...>": the phone knows us by it */
     struct wildcards *wildcards; /* of identities; NULL: none */
     struct buf changed;          /* what identities looks at once the network has changed them */
     uint8_t text[];
@@ -52,8 +53,9 @@ struct registration_facts {
 /* On no phone yet. NULL: out of memory. */
 struct registration *registration_create(const struct registration_facts *facts);
 void registration_destroy(struct registration *r); /* off all lists by then; NULL is fine */
-/* Would it be the same again, but for how long? */
+/* Would it be the same again, but for how long and by which Path? */
 bool registration_says(const struct registration *r, const struct registration_facts *facts);
+void registration_keep_path(struct registration *r, struct bytes path); /* of one that says the same */
 
 /* Its row in the store, as it is now. */
 void registration_save(struct registration *r);

@@ -1,4 +1,5 @@
 #include "modules/pcscf/request.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/register.h"
 #include "modules/pcscf/sec_agree.h"
@@ -83,7 +84,8 @@ static void forward(struct server_txn *st, const struct passage *g)
         return;
     struct passage *own = proxy_data(proxy);
     *own = *g;
-    const struct proxy_target target = {.hop = g->to, .route = g->route};
+    const struct proxy_target target = {
+        .hop = g->to, .uri = g->uri, .route = g->route, .urgent = g->emergency};
     if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
         proxy_end(proxy, 500, BYTES_NONE);
     else
@@ -107,6 +109,10 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     int status = prepare(p, from, rq, &g);
     if (!status) {
         forward(st, &g);
+        return;
+    }
+    if (status == 380) {
+        emergency_refuse(p, st);
         return;
     }
     log_debug(&p->w->log, "sip.refused", F_BYTES("method", rq->method_name), F_INT("status", status),
@@ -147,5 +153,16 @@ static bool is_bounded(struct sip_layer *l, const struct sip_hop *from)
     return !core_link_is_from(sip_layer_state(l), from);
 }
 
+/* What belongs to a call that stands frees more than it takes; an emergency goes before everything. */
+static bool is_urgent(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
+{
+    return rq->to_tag.n || emergency_is(sip_layer_state(l), from, rq);
+}
+
 const struct sip_layer_user pcscf_requests = {
-    .on_request = on_request, .on_ack = on_ack, .may_answer = may_answer, .is_bounded = is_bounded};
+    .on_request = on_request,
+    .on_ack = on_ack,
+    .may_answer = may_answer,
+    .is_bounded = is_bounded,
+    .is_urgent = is_urgent,
+};

@@ -1,4 +1,5 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/record.h"
 #include "modules/pcscf/trust.h"
@@ -29,6 +30,8 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
     struct passage *g = proxy_data(proxy);
     if (g->from_phone) {
         int verdict = core_attempt_failure(&g->attempt, b, status, err);
+        if (verdict != PROXY_SWALLOW && g->emergency && g->initial && !proxy_cancelled(proxy))
+            emergency_refuse(g->p, proxy_server(proxy)); /* TS 24.229 5.2.10.5 */
         if (status == 503 && verdict != PROXY_SWALLOW)
             pcscf_count(g->p, PCSCF_CORE_DOWN);
         return verdict;

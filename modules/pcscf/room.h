@@ -16,6 +16,8 @@ struct pcscf {
     struct map phones;     /* struct phone, by flow */
     struct map registered; /* struct registration, by address of record */
     struct reg_events reg_events;
+    const struct emergency_config *emergency;
+    char ecscf_route[CORE_HOST_MAX]; /* "<sip:address:port;lr>" */
     struct core_link core;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */
 };

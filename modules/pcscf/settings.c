@@ -274,6 +274,10 @@ static const struct stat_def defs[PCSCF_STATS] = {
     [PCSCF_REVOKED] = {"sip_revoked_total", NULL, "Registrations that the network has ended", STAT_COUNTER},
     [PCSCF_SHORTENED] = {"sip_shortened_total", NULL, "Registrations that the network has shortened",
                          STAT_COUNTER},
+    [PCSCF_EMERGENCY_ROUTED] = {"sip_emergency_total", "result=\"routed\"",
+                                "Emergency requests: sent to the E-CSCF, or told to go elsewhere (380)",
+                                STAT_COUNTER},
+    [PCSCF_EMERGENCY_ELSEWHERE] = {"sip_emergency_total", "result=\"elsewhere\"", NULL, STAT_COUNTER},
 };
 
 const struct stat_table pcscf_stats = {"pcscf", defs, PCSCF_STATS};

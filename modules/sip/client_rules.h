@@ -48,6 +48,7 @@ struct client_txn {
     enum sip_method method;
     int error; /* a transport error that timer `life` is to report */
     bool provisional, answered, cancel_wanted, cancelled, finished;
+    bool urgent; /* not held to the limits */
     char branch[SIP_BRANCH_MAX];
 };
 

@@ -138,6 +138,16 @@ struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *
     return NULL;
 }
 
+struct client_txn *client_txn_create_urgent(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
+                                            const struct client_user *user, void *arg)
+{
+    struct client_txn *ct = client_new(l, to, loop, user, arg);
+
+    if (ct)
+        ct->urgent = true;
+    return ct;
+}
+
 const char *client_txn_branch(const struct client_txn *ct)
 {
     return ct->branch;
@@ -164,7 +174,7 @@ static int client_copy(struct client_txn *ct, struct bytes request)
 {
     if (ct->method != SIP_INVITE && client_reliable(ct))
         return 0;
-    int rc = ct->method == SIP_CANCEL ? 0 : held_take(ct->l, &ct->held, NULL, request.n);
+    int rc = ct->method == SIP_CANCEL || ct->urgent ? 0 : held_take(ct->l, &ct->held, NULL, request.n);
     if (rc)
         return rc;
     ct->request = malloc(request.n);

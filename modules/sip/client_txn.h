@@ -28,6 +28,10 @@ struct client_user {
  * is sent. */
 struct client_txn *client_txn_create(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
                                      const struct client_user *user, void *arg);
+/* The same above the limits of the table and of what waits: there is room for as many again (CANCELs have it
+ * too). */
+struct client_txn *client_txn_create_urgent(struct sip_layer *l, const struct sip_hop *to, uint32_t loop,
+                                            const struct client_user *user, void *arg);
 const char *client_txn_branch(const struct client_txn *ct);
 /* Appends "Via: SIP/2.0/TLS sent-by;branch=...\r\n" (with ;rport on UDP, RFC 3581). False: no memory, or the
  * entity has no way there. */

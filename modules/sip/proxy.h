@@ -36,6 +36,7 @@ struct proxy_target {
         route;      /* value(s) of a Route header put before all others, e.g. a Path: "<sip:t@h;lr>, <...>" */
     unsigned group; /* lower ones are tried first; the same group at once (16.6: q values) */
     uint64_t tag;   /* yours */
+    bool urgent;    /* goes out above the limits (client_txn_create_urgent) */
 };
 
 /* One target, and what came of it. */

@@ -48,7 +48,8 @@ static int branch_send(struct branch *b, const struct sip_msg *rq)
     struct proxy *p = b->p;
     struct buf *out = NULL;
 
-    b->ct = client_txn_create(p->l, &b->pub.target.hop, p->loop, &proxy_client_user, b);
+    b->ct = (b->pub.target.urgent ? client_txn_create_urgent : client_txn_create)(
+        p->l, &b->pub.target.hop, p->loop, &proxy_client_user, b);
     if (!b->ct)
         return -EBUSY;
     p->live++;

@@ -143,6 +143,27 @@ static struct server_txn *server_refuse_to_admit(struct sip_layer *l, const stru
     return NULL;
 }
 
+static size_t server_waiting(const struct sip_layer *l)
+{
+    return l->servers.count - l->done_servers.n;
+}
+
+static bool server_is_urgent(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
+{
+    return l->user->is_urgent && server_waiting(l) < 2 * (size_t)l->config.max_transactions &&
+           l->user->is_urgent(l, from, rq);
+}
+
+/* Room for it: 0, -EBUSY, -ENOMEM. */
+static int server_take(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq,
+                       struct held *held)
+{
+    bool full = server_waiting(l) >= (size_t)l->config.max_transactions;
+    int rc = full ? -EBUSY : held_take(l, held, from, server_cost(rq));
+
+    return rc == -EBUSY && server_is_urgent(l, from, rq) ? 0 : rc;
+}
+
 /* The new transaction, or NULL: it was a retransmission, or was refused. Limits are not for the CANCEL of an
  * INVITE that is here: it sets more free than it takes. */
 static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop *from,
@@ -155,9 +176,7 @@ static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop
         server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
         return NULL;
     }
-    if (limits && l->servers.count - l->done_servers.n >= (size_t)l->config.max_transactions)
-        return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD);
-    int rc = limits ? held_take(l, &held, from, server_cost(rq)) : 0;
+    int rc = limits ? server_take(l, from, rq, &held) : 0;
     if (rc)
         return server_refuse_to_admit(l, from, rq, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);
     st = server_create(l, from, rq);

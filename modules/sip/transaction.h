@@ -15,9 +15,10 @@
  * hears of it; else 481.
  *  - any other: a new server transaction, received/rport written into its top Via (RFC 3261 18.2.1, RFC
  * 3581), then on_request. When transactions or the memory of what waits (held.h) are at their limit: 503 with
- * Retry-After, statelessly; but the CANCEL of an INVITE that is here is always served. Merged and malformed
- * requests are the entity's own affair. RFC 4320 and 4321: no 408 to a non-INVITE ever, no late response, 100
- * to a non-INVITE when the final one is slow. RFC 6026: Accepted state on both sides of an INVITE.
+ * Retry-After, statelessly; but the CANCEL of an INVITE that is here is always served, and so is what the
+ * user calls urgent. Merged and malformed requests are the entity's own affair. RFC 4320 and 4321: no 408 to
+ * a non-INVITE ever, no late response, 100 to a non-INVITE when the final one is slow. RFC 6026: Accepted
+ * state on both sides of an INVITE.
  *
  * Who owns what: the layer owns the transactions, a transaction owns one copy of its request (until its final
  * response is sent) and of its last response. Nothing is freed inside a callback: what has ended is reaped at
@@ -87,6 +88,9 @@ struct sip_layer_user {
     bool (*may_answer)(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from);
     /* Is there a phone behind it, so that max_pending counts? NULL: for nobody. */
     bool (*is_bounded)(struct sip_layer *l, const struct sip_hop *from);
+    /* Is this request to be served though the limits are reached (an emergency, what ends a call)? Asked only
+     * then, and obeyed up to twice max_transactions. NULL: none is. */
+    bool (*is_urgent)(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
 };
 
 struct sip_layer_setup {
