@@ -2,142 +2,16 @@
  *
  * Each byte of the input chooses a step and the bytes after it fill it in; requests are rightly signed for
  * the most part, so that the fuzzer gets past authentication and into the state. At the end all must be gone:
- * allocations, permissions, channels, ports, timers. The door is answered here; relays are sockets on
- * loopback that nobody sends to. */
-#include "appliance/base/token.h"
-#include "appliance/core/directory.h"
-#include "modules/stun/stun.h"
-#include "modules/turn/allocation.h"
+ * allocations, permissions, channels, ports, pipes, timers. */
+#include "modules/turn/connect.h"
+#include "modules/turn/pipe.h"
 #include "modules/turn/send.h"
 #include "modules/turn/shared_secret.h"
-#include "modules/turn/ticket.h"
-#include "mux/conn.h"
-#include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "modules/turn/tcp_room.h"
+#include "turn_scene.h"
+#include <sys/socket.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CLIENTS 3 /* 0 and 1 are connections, 2 speaks UDP */
-
-struct scene {
-    struct gateway gw;
-    struct worker *w;
-    struct conn conns[2];
-    bool closed[2];
-    struct udp_port udp;
-    uint8_t nonce[CLIENTS][160];
-    size_t nonce_n[CLIENTS];
-    uint8_t token[RESERVATION_TOKEN]; /* the last that anybody got */
-    uint8_t ticket[TICKET_SIZE];      /* likewise */
-    size_t ticket_n;
-    unsigned now_client;
-    bool full;
-    struct wire_in in;
-};
-
-static struct scene *the_scene;
-
-static void require(bool truth)
-{
-    if (!truth)
-        abort();
-}
-
-/* --- the door: remembers nonces
- * ------------------------------------------------------------------------------- */
-
-static void hear(struct bytes b)
-{
-    struct stun_message m;
-    struct bytes nonce;
-    struct scene *s = the_scene;
-    if (b.n && b.p[0] >= 0x40)
-        return;
-    require(stun_read(b, &m) == 0); /* what we send is always whole */
-    if (stun_find(&m, STUN_A_RESERVATION_TOKEN, &nonce))
-        memcpy(s->token, nonce.p, sizeof(s->token));
-    if (stun_find(&m, STUN_A_MOBILITY_TICKET, &nonce)) {
-        require(nonce.n <= sizeof(s->ticket));
-        memcpy(s->ticket, nonce.p, nonce.n);
-        s->ticket_n = nonce.n;
-    }
-    if (!stun_find(&m, STUN_A_NONCE, &nonce))
-        return;
-    require(nonce.n <= sizeof(s->nonce[0]));
-    memcpy(s->nonce[s->now_client], nonce.p, nonce.n);
-    s->nonce_n[s->now_client] = nonce.n;
-}
-
-int conn_send(struct conn *c, struct bytes b)
-{
-    if (the_scene->closed[c - the_scene->conns])
-        return -ENOTCONN;
-    hear(b);
-    return the_scene->full ? -ENOBUFS : 0;
-}
-
-void conn_close(struct conn *c, enum close_reason why)
-{
-    the_scene->closed[c - the_scene->conns] = true;
-}
-
-void conn_idle_timeout(struct conn *c, uint64_t ms) {}
-
-void conn_frame_limits(struct conn *c, uint64_t ms, size_t bytes) {}
-
-/* Bytes of pipes (RFC 6062) go nowhere here: no peer ever connects. */
-void conn_hand_over(struct conn *c, const struct module *to)
-{
-    to->opened(c);
-}
-
-uint8_t *conn_reserve(struct conn *c, size_t n)
-{
-    return NULL;
-}
-
-void conn_commit(struct conn *c, size_t n) {}
-
-size_t conn_unsent(const struct conn *c)
-{
-    return 0;
-}
-
-bool conn_is_high(const struct conn *c)
-{
-    return false;
-}
-
-void conn_pause(struct conn *c) {}
-
-void conn_resume(struct conn *c) {}
-
-void conn_finish(struct conn *c) {}
-void conn_wait_for_reader(struct conn *c) {}
-
-int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
-{
-    hear(b);
-    return 0;
-}
-
-struct udp_port *udp_port_get(struct worker *w, uint16_t index)
-{
-    return NULL;
-}
-
-uint16_t tcp_port_get(struct worker *w, unsigned i)
-{
-    return 0;
-}
-
-const char *transport_name(enum transport t)
-{
-    return "UDP";
-}
 
 /* --- the scene
  * ------------------------------------------------------------------------------------------------ */
@@ -152,14 +26,46 @@ static void open_conn(struct scene *s, unsigned i)
 {
     s->conns[i] = (struct conn){.w = s->w, .module = &turn_module, .transport = TRANSPORT_TLS};
     s->conns[i].peer = (struct addr){.family = ADDR_V4, .port = (uint16_t)(1000 + i), .ip = {192, 0, 2, 1}};
-    s->closed[i] = false;
+    s->closed[i] = s->ended[i] = s->finished[i] = false;
     turn_module.opened(&s->conns[i]);
 }
 
 static void close_conn(struct scene *s, unsigned i)
 {
-    turn_module.closed(&s->conns[i]);
-    require(s->conns[i].state == NULL);
+    const struct module *m = s->conns[i].module;
+    m->closed(&s->conns[i]);
+    require(m != &turn_module || s->conns[i].state == NULL);
+}
+
+static void open_peers(struct scene *s)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof(sin);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    require(listen(s->listener, PEERS) == 0);
+    require(getsockname(s->listener, (struct sockaddr *)&sin, &n) == 0);
+    s->peer = (struct addr){.family = ADDR_V4, .port = ntohs(sin.sin_port), .ip = {127, 0, 0, 1}};
+    for (unsigned i = 0; i < PEERS; i++)
+        s->peers[i] = -1;
+}
+
+static void keep_peer(struct scene *s, int fd)
+{
+    unsigned i = 0;
+    while (i < PEERS - 1 && s->peers[i] >= 0)
+        i++;
+    if (s->peers[i] >= 0)
+        close(s->peers[i]);
+    s->peers[i] = fd;
+}
+
+static void close_peers(struct scene *s)
+{
+    for (unsigned i = 0; i < PEERS; i++) {
+        if (s->peers[i] >= 0)
+            close(s->peers[i]);
+        s->peers[i] = -1;
+    }
 }
 
 static void scene_open(struct scene *s)
@@ -186,6 +92,7 @@ static void scene_open(struct scene *s)
     require(directory_put(s->gw.directory, NULL, BYTES("r"), BYTES("v"), &key, 0) == 0);
     require(turn_module.start(s->w) == 0);
     s->udp = (struct udp_port){.w = s->w, .module = &turn_module};
+    open_peers(s);
 }
 
 static void pass(struct scene *s, uint64_t ms)
@@ -201,13 +108,17 @@ static void scene_clear(struct scene *s)
     struct turn *t = turn_of(s->w);
     close_conn(s, 0);
     close_conn(s, 1);
+    close_peers(s);
     pass(s, 2 * 3600 * 1000);
+    require(list_empty(&t->tcp->open) && list_empty(&t->tcp->binding));
+    require(t->tcp->connections.count == 0 && t->tcp->pipes.count == 0);
     require(s->w->timers.count == 0);
     require(t->allocations.used == 0 && t->by_client.count == 0 && list_empty(&t->reservations));
     for (unsigned i = 0; i < t->n_relays; i++)
         require(t->relays[i].used == 0);
     for (unsigned i = TS_ALLOCATIONS; i <= TS_CHANNELS; i++)
         require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
+    require(stats_sum(s->gw.stats, &turn_stats, TS_TCP_CONNECTIONS) == 0);
     memset(s->nonce_n, 0, sizeof(s->nonce_n));
     memset(s->token, 0, sizeof(s->token));
     s->ticket_n = 0;
@@ -226,8 +137,8 @@ static void give(struct scene *s, unsigned client, struct bytes b)
     s->now_client = client;
     if (client == 2)
         turn_module.datagram(&s->udp, &from, bytes_of(copy, b.n));
-    else if (!s->closed[client])
-        require(turn_module.data(&s->conns[client], bytes_of(copy, b.n)) <= b.n);
+    else if (!s->closed[client] && !s->ended[client])
+        require(s->conns[client].module->data(&s->conns[client], bytes_of(copy, b.n)) <= b.n);
     free(copy);
 }
 
@@ -247,7 +158,7 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
         struct addr peer = {
             .family = ADDR_V4, .port = (uint16_t)(22300 + what % 16), .ip = {127, 0, 0, what % 7}};
         if (what < 96)
-            stun_put_xor(w, STUN_A_XOR_PEER_ADDRESS, &peer);
+            stun_put_xor(w, STUN_A_XOR_PEER_ADDRESS, what < 16 ? &s->peer : &peer);
         else if (what < 128)
             stun_put_channel(w, (uint16_t)(0x4000 + what % 5));
         else if (what < 160)
@@ -259,7 +170,7 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
         else if (what < 192)
             stun_put(w, STUN_A_RESERVATION_TOKEN, bytes_of(s->token, sizeof(s->token)));
         else if (what < 194)
-            stun_put_u32(w, STUN_A_CONNECTION_ID, what & 1 ? 0 : wire_u32(&s->in));
+            stun_put_u32(w, STUN_A_CONNECTION_ID, what & 1 ? s->connection : wire_u32(&s->in));
         else if (what < 200)
             stun_put(w, STUN_A_MOBILITY_TICKET, what & 1 ? BYTES_NONE : bytes_of(s->ticket, s->ticket_n));
         else
@@ -336,6 +247,57 @@ static void step_channel_data(struct scene *s, unsigned client)
     give(s, client, bytes_of(mem, 4 + (size_t)((n + 3) & ~3)));
 }
 
+/* The client ends its side; when both are over the door closes. */
+static void step_end(struct scene *s, unsigned i)
+{
+    struct conn *c = &s->conns[i];
+    if (s->ended[i] || !c->module->ended) {
+        s->closed[i] = true;
+        return;
+    }
+    s->ended[i] = true;
+    c->module->ended(c);
+}
+
+static void dial_relay(struct scene *s, struct allocation *a)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    to.sin_port = htons(a->relay.port);
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS) {
+        close(fd);
+        return;
+    }
+    keep_peer(s, fd);
+    ev_cb (&a->relay.io)(NULL, &a->relay.io, EV_READ);
+}
+
+/* TCP peers answer, come, talk and go; the loop would say so. */
+static void step_tcp_peers(struct scene *s, uint8_t how)
+{
+    struct turn *t = turn_of(s->w);
+    uint32_t cursor = 0;
+    struct allocation *a;
+    connect_on_ready(NULL, &t->tcp->io, EV_READ);
+    for (int fd; (fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;)
+        keep_peer(s, fd);
+    while (how & 1 && (a = slots_next(&t->allocations, &cursor)) != NULL)
+        if (a->tcp)
+            dial_relay(s, a);
+    for (unsigned i = 0; i < PEERS; i++) {
+        if (s->peers[i] >= 0 && how & 2)
+            send(s->peers[i], "talk", 4, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (s->peers[i] >= 0 && how & 4)
+            shutdown(s->peers[i], how & 8 ? SHUT_RDWR : SHUT_WR);
+    }
+    if (how & 16)
+        close_peers(s);
+    list_each_safe (it, &t->tcp->open) {
+        struct pipe *p = container_of(it, struct pipe, link);
+        ev_cb (&p->io)(NULL, &p->io, how & 32 ? EV_READ : EV_READ | EV_WRITE);
+    }
+}
+
 static void step_from_peer(struct scene *s, unsigned client)
 {
     uint8_t mem[RECEIVE_HEAD + 64 + 4];
@@ -368,9 +330,17 @@ static void step(struct scene *s)
         step_from_peer(s, client);
         break;
     case 3:
+        if (what >= 224) {
+            step_tcp_peers(s, wire_u8(&s->in));
+            break;
+        }
         pass(s, (uint64_t)wire_u8(&s->in) * 2500);
         break;
     default:
+        if (what == 254 && client < 2) {
+            step_end(s, client);
+            break;
+        }
         if (what == 255 && client < 2) {
             close_conn(s, client);
             open_conn(s, client);
@@ -379,7 +349,7 @@ static void step(struct scene *s)
         step_request(s, client);
     }
     for (unsigned i = 0; i < 2; i++) {
-        if (s->closed[i]) {
+        if (s->closed[i] || (s->ended[i] && s->finished[i])) {
             close_conn(s, i);
             open_conn(s, i);
         }

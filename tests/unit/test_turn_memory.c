@@ -1,9 +1,10 @@
 /* The n-th allocation fails, for every n: a client's whole life is answered, refused or met with silence;
  * nothing crashes, and no port, descriptor, timer or quota is left behind. */
 #include "failing_malloc.h"
+#include "modules/turn/pipe.h"
 #include "modules/turn/quota.h"
 #include "modules/turn/shared_secret.h"
-#include "turn_fixture.h"
+#include "turn_tcp_rig.h"
 #include <dirent.h>
 
 #ifndef FAILING_MALLOC
@@ -44,7 +45,7 @@ static void ask(struct bench *b, struct ask *a)
     size_t n = stun_end(&a->w);
     countdown = was;
     if (b->stream)
-        turn_module.data(&b->conn, bytes_of(a->mem, n));
+        turn_module.data(b->at, bytes_of(a->mem, n));
     else
         turn_module.datagram(&b->udp, &b->from, bytes_of(a->mem, n));
 }
@@ -106,19 +107,92 @@ static void reserving(struct bench *b)
     allocate(b, STUN_A_RESERVATION_TOKEN, bytes_of(copy, sizeof(copy)));
 }
 
+/* The CONNECTION-IDs of all that was said so far; how many. */
+static size_t connection_ids(struct bench *b, uint32_t ids[static 2])
+{
+    struct bytes left = buf_bytes(&b->sent);
+    struct stun_message m;
+    size_t n = 0;
+    while (left.n >= STUN_HEADER && n < 2) {
+        size_t size = STUN_HEADER + load_u16(left.p + 2);
+        if (stun_read(bytes_first(left, size), &m) == 0 && stun_find_u32(&m, STUN_A_CONNECTION_ID, &ids[n]))
+            n++;
+        left = bytes_skip(left, size);
+    }
+    return n;
+}
+
+static void carry(struct bench *b, struct conn *data)
+{
+    if (b->given_conn != data) {
+        turn_module.closed(data); /* refused: an ordinary connection */
+        return;
+    }
+    pipe_module.data(data, BYTES("to the peer"));
+    pipe_module.closed(data);
+    b->given_conn = NULL;
+}
+
+static void bind_one(struct bench *b, uint32_t id)
+{
+    struct conn data = data_conn(b);
+    struct ask a;
+    b->at = &data;
+    ask_begin(b, &a, STUN_CONNECTION_BIND);
+    stun_put_u32(&a.w, STUN_A_CONNECTION_ID, id);
+    ask(b, &a);
+    carry(b, &data);
+    b->at = &b->conn;
+}
+
+/* One connection each way; both are bound and carry something. */
+static void tcp_relaying(struct bench *b)
+{
+    struct peer listener = listen_open(4);
+    struct ask a;
+    uint32_t ids[2];
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 6);
+    stun_put(&a.w, STUN_A_MOBILITY_TICKET, BYTES_NONE);
+    ask(b, &a);
+    simple(b, STUN_CONNECT, &listener.addr);
+    simple(b, STUN_CREATE_PERMISSION, &listener.addr);
+    const struct allocation *al = bench_allocation(b);
+    int fd = al ? dial(&al->relay.relayed) : -1;
+    bench_poll(b);
+    bench_poll(b);
+    size_t n = connection_ids(b, ids);
+    for (size_t i = 0; i < n; i++)
+        bind_one(b, ids[i]);
+    if (!failed)
+        assert_int_equal(bench_count(b, TS_TCP_BOUND), 2);
+    if (fd >= 0)
+        close(fd);
+    close(listener.fd);
+    simple(b, STUN_REFRESH, NULL);
+}
+
 static void on_nothing(struct ev_loop *loop, ev_io *io, int revents) {}
 
 /* libev ends the program when it cannot grow its tables, so they have their size before. */
 static void grow_loop(struct bench *b)
 {
-    ev_io io;
-    int fd = dup2(STDIN_FILENO, 250);
-    assert_int_equal(fd, 250);
-    ev_io_init(&io, on_nothing, fd, EV_READ);
-    ev_io_start(b->w->loop, &io);
-    ev_io_stop(b->w->loop, &io);
-    ev_run(b->w->loop, EVRUN_NOWAIT);
-    close(fd);
+    ev_io io[8];
+    for (int priority = EV_MINPRI; priority <= EV_MAXPRI; priority++) {
+        for (int i = 0; i < 8; i++) {
+            int fd = dup2(STDIN_FILENO, 250 + i);
+            ev_io_init(&io[i], on_nothing, fd, EV_READ);
+            ev_set_priority(&io[i], priority);
+            ev_io_start(b->w->loop, &io[i]);
+            ev_feed_event(b->w->loop, &io[i], EV_READ);
+        }
+        ev_run(b->w->loop, EVRUN_NOWAIT);
+        for (int i = 0; i < 8; i++) {
+            ev_io_stop(b->w->loop, &io[i]);
+            close(250 + i);
+        }
+        ev_run(b->w->loop, EVRUN_NOWAIT);
+    }
 }
 
 /* An Allocate that is signed in another way than with MD5 and a password; the peer has memory enough. */
@@ -223,6 +297,11 @@ static void datagram_life_survives_every_failed_allocation(void **state)
     walk(life, false);
 }
 
+static void tcp_relaying_survives_every_failed_allocation(void **state)
+{
+    walk(tcp_relaying, true);
+}
+
 static void reservation_survives_every_failed_allocation(void **state)
 {
     walk(reserving, true);
@@ -264,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_life_survives_every_failed_allocation),
         cmocka_unit_test(datagram_life_survives_every_failed_allocation),
+        cmocka_unit_test(tcp_relaying_survives_every_failed_allocation),
         cmocka_unit_test(reservation_survives_every_failed_allocation),
         cmocka_unit_test(other_credentials_survive_every_failed_allocation),
         cmocka_unit_test(start_survives_every_failed_allocation),
