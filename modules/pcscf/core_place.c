@@ -5,7 +5,7 @@
 
 #define REFRESH_MIN 1000     /* ms: a TTL of 0 is not asked for more often */
 #define REFRESH_MAX 86400000 /* ms */
-#define RETRY_FIRST 2000     /* ms, after a failed look-up */
+#define RETRY_FIRST 2000u    /* ms, after a failed look-up */
 #define RETRY_LAST  60000
 
 /* ---- choices ---- */

@@ -1,6 +1,6 @@
 #include "modules/pcscf/hop_health.h"
 
-#define DOWN_FIRST 1000
+#define DOWN_FIRST 1000u
 #define DOWN_LAST  30000
 
 const char *hop_state_name(enum hop_state s)

@@ -142,7 +142,7 @@ static int ask(struct resolver *pub, const char *name, enum dns_type type, struc
         return -ENOMEM;
     *a = (struct asked){.r = r, .q = q, .type = type, .asking = true};
     r->n_asked++;
-    ares_query(r->channel, name, 1 /* IN */, type, on_answer, a);
+    ares_query(r->channel, name, 1 /* IN */, (int)type, on_answer, a);
     a->asking = false;
     if (a->over) { /* a name that is none, or no memory */
         free(a);
