@@ -139,7 +139,7 @@ static void say_failed(const struct place_source *s, enum dns_verdict verdict)
 static void on_failure(struct place_source *s, enum dns_verdict verdict)
 {
     struct pcscf *p = s->place->p;
-    uint64_t wait = RETRY_FIRST << (s->failures < 5 ? s->failures : 5);
+    uint64_t wait = (uint64_t)RETRY_FIRST << (s->failures < 5 ? s->failures : 5);
     s->failures++;
     core_count(p, verdict == DNS_EMPTY ? CORE_LOOKUPS_EMPTY : CORE_LOOKUPS_FAILED);
     say_failed(s, verdict);

@@ -57,7 +57,7 @@ uint64_t hop_health_next(struct hop_health *h, uint64_t interval)
 {
     if (h->state != HOP_DOWN)
         return h->strikes ? DOWN_FIRST : interval;
-    uint64_t wait = DOWN_FIRST << (h->tries < 5 ? h->tries : 5);
+    uint64_t wait = (uint64_t)DOWN_FIRST << (h->tries < 5 ? h->tries : 5);
     h->tries++;
     return wait > DOWN_LAST ? DOWN_LAST : wait;
 }
