@@ -1,4 +1,5 @@
-/* random: from OpenSSL's CSPRNG only; a machine without randomness is aborted. Floor 0; any thread. */
+/* random: from OpenSSL's CSPRNG only; a machine without randomness is aborted. Floor 0; any thread. A process
+ * that forks must not draw in both halves. */
 #pragma once
 #include "appliance/base/bytes.h"
 
