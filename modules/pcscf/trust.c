@@ -246,7 +246,7 @@ bool trust_is_choice(struct bytes name)
 {
     for (size_t i = 0; i < trust_rules_n; i++) {
         const struct trust_rule *r = &trust_rules[i];
-        if (!bytes_ieq(name, bytes_str(sip_header_name(r->id))))
+        if (!bytes_ieq(name, sip_header_name_bytes(r->id)))
             continue;
         return leaves_a_choice(r->request[TRUST_FROM_PHONE]) ||
                leaves_a_choice(r->response[TRUST_FROM_PHONE]);

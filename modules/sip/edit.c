@@ -221,7 +221,7 @@ void sip_edit_push(struct sip_edit *e, enum sip_header_id id, struct bytes value
     insert_above(e, at, BYTES("\r\n"));
     insert_above(e, at, value);
     insert_above(e, at, BYTES(": "));
-    insert_above(e, at, bytes_str(sip_header_name(id)));
+    insert_above(e, at, sip_header_name_bytes(id));
 }
 
 void sip_edit_add(struct sip_edit *e, enum sip_header_id id, struct bytes value)
@@ -230,7 +230,7 @@ void sip_edit_add(struct sip_edit *e, enum sip_header_id id, struct bytes value)
     while (h && (next = sip_msg_next(e->m, h)) != NULL)
         h = next;
     const uint8_t *at = h ? h->line.p + h->line.n : headers_end(e->m);
-    insert_line(e, at, bytes_str(sip_header_name(id)), value);
+    insert_line(e, at, sip_header_name_bytes(id), value);
 }
 
 void sip_edit_add_named(struct sip_edit *e, struct bytes name, struct bytes value)

@@ -183,6 +183,11 @@ const char *sip_header_name(enum sip_header_id id)
     return id < SIP_H_COUNT ? headers[id].name : "";
 }
 
+struct bytes sip_header_name_bytes(enum sip_header_id id)
+{
+    return id < SIP_H_COUNT ? bytes_of(headers[id].name, headers[id].len) : BYTES_NONE;
+}
+
 bool sip_header_is_single(enum sip_header_id id)
 {
     return id < SIP_H_COUNT && headers[id].single;

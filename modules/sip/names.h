@@ -124,6 +124,7 @@ enum sip_header_id {
 /* Case-insensitive; the compact form gives the same id (RFC 3261 7.3.3). */
 enum sip_header_id sip_header_of(struct bytes name);
 const char *sip_header_name(enum sip_header_id id); /* the long form; "" for SIP_H_OTHER */
+struct bytes sip_header_name_bytes(enum sip_header_id id);
 /* May stand at most once, and we act on it: a second one makes the message ambiguous (RFC 4475 3.3.8). */
 bool sip_header_is_single(enum sip_header_id id);
 

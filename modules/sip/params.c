@@ -1,7 +1,6 @@
 #include "modules/sip/params.h"
 #include "modules/sip/chars.h"
 #include <errno.h>
-#include <string.h>
 
 bool sip_is_token(struct bytes b)
 {
@@ -51,14 +50,32 @@ size_t sip_quoted_len(struct bytes b)
     return 0;
 }
 
+enum { ENDS_VALUE = 1, STEPS_LIST = 2 };
+
+/* Of what a parameter's value ends, and what in a list is more than a byte of an item. */
+static const uint8_t marks[256] = {
+    [0 ... ' '] = ENDS_VALUE,
+    [0x7f] = ENDS_VALUE,
+    [';'] = ENDS_VALUE,
+    [','] = ENDS_VALUE | STEPS_LIST,
+    ['"'] = ENDS_VALUE | STEPS_LIST,
+    ['<'] = ENDS_VALUE | STEPS_LIST,
+    ['>'] = ENDS_VALUE,
+};
+
+static size_t run_without(struct bytes b, uint8_t mark)
+{
+    size_t i = 0;
+    while (i < b.n && !(marks[b.p[i]] & mark))
+        i++;
+    return i;
+}
+
 /* Parameter values are read liberally: what ends one is a separator. Real tags and icid-values hold '@', '/'
  * and '=', and received= may be an IPv6 address with or without brackets (RFC 5118 4.5). */
 static size_t value_len(struct bytes b)
 {
-    size_t i = 0;
-    while (i < b.n && b.p[i] > ' ' && b.p[i] != 0x7f && !memchr(";,\"<>", b.p[i], 5))
-        i++;
-    return i;
+    return run_without(b, ENDS_VALUE);
 }
 
 static int param_value(struct bytes *at, struct sip_param *out)
@@ -132,13 +149,13 @@ bool sip_params_ok(struct bytes params)
     return rc == 0;
 }
 
-/* Length of "..." or <...> at the front, 1 for any other byte, 0 when it stays open. */
+/* Length of "..." or <...> at the front, or of what is neither, 0 when it stays open. */
 static size_t list_step(struct bytes b)
 {
     if (b.p[0] == '"')
         return sip_quoted_len(b);
     if (b.p[0] != '<')
-        return 1;
+        return run_without(b, STEPS_LIST);
     size_t close = bytes_find_byte(b, '>');
     return close == BYTES_NOT_FOUND ? 0 : close + 1;
 }

@@ -21,7 +21,7 @@ static unsigned rank_in_class(const struct branch *b)
     case 503:
         return 4;
     default:
-        return b->kept ? 2 : 3;
+        return b->heard || b->kept ? 2 : 3;
     }
 }
 
@@ -55,35 +55,40 @@ static void gather(const struct sip_msg *rs, enum sip_header_id id, struct sip_e
         sip_edit_add(e, id, h->value);
 }
 
+/* The branch's own response: in hand, or the copy, parsed into `room`. NULL: there is none. */
+static const struct sip_msg *response_of(const struct branch *b, struct sip_msg *room)
+{
+    struct sip_fault fault;
+
+    if (b->heard)
+        return b->heard;
+    if (!b->kept || sip_msg_parse(room, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
+        return NULL;
+    return room;
+}
+
 void proxy_gather_challenges(const struct proxy *p, const struct branch *chosen, struct sip_edit *e)
 {
-    struct sip_msg rs;
-    struct sip_fault fault;
+    struct sip_msg room;
 
     if (!is_challenge(chosen))
         return;
     for (unsigned i = 0; i < p->n; i++) {
         const struct branch *b = p->branches[i];
-        if (b == chosen || !b->counts || !b->kept || !is_challenge(b))
+        const struct sip_msg *rs = b != chosen && b->counts && is_challenge(b) ? response_of(b, &room) : NULL;
+        if (!rs)
             continue;
-        if (sip_msg_parse(&rs, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
-            continue;
-        gather(&rs, SIP_H_WWW_AUTHENTICATE, e);
-        gather(&rs, SIP_H_PROXY_AUTHENTICATE, e);
+        gather(rs, SIP_H_WWW_AUTHENTICATE, e);
+        gather(rs, SIP_H_PROXY_AUTHENTICATE, e);
     }
 }
 
-/* The chosen branch's own response, as it came. */
-static int pass_kept(struct proxy *p, struct branch *b)
+static int pass_own(struct proxy *p, struct branch *b)
 {
-    struct sip_msg rs;
-    struct sip_fault fault;
+    struct sip_msg room;
+    const struct sip_msg *rs = response_of(b, &room);
 
-    if (!b->kept)
-        return -ENOENT;
-    if (sip_msg_parse(&rs, bytes_of(b->kept, b->kept_n), SIP_DATAGRAM, &fault))
-        return -EBADMSG;
-    return proxy_pass(p, b, &rs);
+    return rs ? proxy_pass(p, b, rs) : -ENOENT;
 }
 
 /* One branch's 503 is no word about us: 500 goes upstream (RFC 3261 16.7 item 6). */
@@ -119,7 +124,7 @@ bool proxy_finish(struct proxy *p)
         if (verdict >= 300)
             status = verdict;
     }
-    if (!best || best->pub.status != status || pass_kept(p, best))
+    if (!best || best->pub.status != status || pass_own(p, best))
         server_txn_refuse(p->st, status);
     if (p->st && p->user->on_final)
         p->user->on_final(p, status);

@@ -13,7 +13,8 @@ struct branch {
     struct proxy *p;
     struct client_txn *ct; /* NULL: not sent, or ended */
     struct timer timer_c;
-    uint8_t *kept; /* its final response, as a candidate (16.7 item 4) */
+    const struct sip_msg *heard; /* its final response, as long as it is in hand */
+    uint8_t *kept;               /* and as a candidate (16.7 item 4) */
     size_t kept_n;
 
     bool started; /* left the target set */

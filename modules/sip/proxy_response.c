@@ -85,8 +85,14 @@ static void on_success(struct proxy *p, struct branch *b, const struct sip_msg *
     proxy_cancel_branches(p, b, ELSEWHERE);
 }
 
-static void branch_keep(struct branch *b, const struct sip_msg *rs)
+/* Other branches are pending: it may be the best in the end. */
+static void branch_keep(struct branch *b)
 {
+    const struct sip_msg *rs = b->heard;
+
+    b->heard = NULL;
+    if (!rs || proxy_answered(b->p))
+        return;
     b->kept = malloc(rs->raw.n);
     if (!b->kept) { /* its status still counts; the response will be made anew */
         sip_layer_count(b->p->l, SIP_STAT_MEMORY);
@@ -109,7 +115,7 @@ static void on_refusal(struct proxy *p, struct branch *b, const struct sip_msg *
     else if (b->overdue && status == 487)
         status = 408; /* we cancelled it, not the caller: for him nobody answered in time */
     else if (verdict != PROXY_SWALLOW)
-        branch_keep(b, rs);
+        b->heard = rs;
     proxy_branch_done(b, verdict == PROXY_SWALLOW ? 0 : status);
     if (b->counts && status >= 600) { /* 16.7 item 5 */
         p->closed = true;
@@ -132,6 +138,7 @@ static void branch_response(struct client_txn *ct, const struct sip_msg *rs)
     else
         proxy_branch_done(b, rs->status); /* late, and to be swallowed (RFC 4320 4.2) */
     proxy_advance(p);
+    branch_keep(b);
 }
 
 static void branch_failure(struct client_txn *ct, int status, int err)

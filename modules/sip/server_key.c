@@ -1,4 +1,5 @@
 #include "modules/sip/server_key.h"
+#include "appliance/base/wire.h"
 #include "modules/sip/branch.h"
 #include <ctype.h>
 
@@ -19,7 +20,7 @@ static bool key_host(struct buf *out, const struct sip_host *by)
         p[i] = (uint8_t)tolower(by->text.p[i]);
     p[by->text.n] = '\n';
     buf_commit(out, by->text.n + 1);
-    return buf_printf(out, "%u\n", by->port);
+    return buf_append(out, bytes_of(&by->port, sizeof(by->port)));
 }
 
 static bool key_2543(const struct sip_msg *rq, struct buf *out)
@@ -28,13 +29,18 @@ static bool key_2543(const struct sip_msg *rq, struct buf *out)
            buf_printf(out, "%u\n", rq->cseq.number) && key_part(out, rq->via.text);
 }
 
+/* Of fixed size, so that what follows cannot be taken for it. */
 static bool key_conn(struct buf *out, const struct sip_hop *from)
 {
-    const struct ref *conn = &from->flow.conn;
+    bool stays = from->kind == HOP_FLOW && from->flow.transport != TRANSPORT_UDP;
+    const struct ref conn = stays ? from->flow.conn : REF_NONE;
+    uint8_t plain[2 + 4 + 4];
+    struct wire_out w = wire_out(plain, sizeof(plain));
 
-    if (from->kind != HOP_FLOW || from->flow.transport == TRANSPORT_UDP)
-        return true;
-    return buf_printf(out, "%u.%u.%u\n", conn->worker, conn->gen, conn->slot);
+    wire_put_u16(&w, conn.worker);
+    wire_put_u32(&w, conn.gen);
+    wire_put_u32(&w, conn.slot);
+    return buf_append(out, bytes_of(plain, sizeof(plain)));
 }
 
 bool server_key_write(const struct sip_hop *from, const struct sip_msg *rq, struct bytes method,

@@ -4,8 +4,6 @@
 #include "modules/sip/server_key.h"
 #include "modules/sip/server_rules.h"
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +65,8 @@ static void server_make_tag(struct server_txn *st)
     uint64_t random;
 
     random_fill(&random, sizeof(random));
-    snprintf(st->tag, sizeof(st->tag), "s%016" PRIx64, random);
+    st->tag[0] = 's';
+    bytes_to_hex(bytes_of(&random, sizeof(random)), st->tag + 1, sizeof(st->tag) - 1);
 }
 
 static struct server_txn *server_create(struct sip_layer *l, const struct sip_hop *from,
