@@ -342,6 +342,14 @@ int core_link_init(struct core_link *l, struct pcscf *p)
     return rc;
 }
 
+void core_link_reload(struct pcscf *p)
+{
+    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+        if (p->core.hops[i])
+            hop_probe_due(p->core.hops[i]);
+    }
+}
+
 void core_link_fini(struct core_link *l, struct pcscf *p)
 {
     timer_stop(&p->w->timers, &l->sweep);

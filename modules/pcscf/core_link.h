@@ -46,6 +46,7 @@ struct core_link {
  * says what to do. */
 int core_link_init(struct core_link *l, struct pcscf *p);
 void core_link_fini(struct core_link *l, struct pcscf *p);
+void core_link_reload(struct pcscf *p); /* p->config is new: probes may begin */
 
 /* The next hop of a request that goes towards the core, for whoever sends one: ask anew for each, and answer
  * 503 for HOP_NONE (nothing there is reachable now). */

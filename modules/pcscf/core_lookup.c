@@ -124,7 +124,6 @@ static void take_srv(struct core_lookup *l, const struct lookup_step *step, cons
     add_addresses(l, &s);
 }
 
-/* Only the first address of a host has its weight, so that one with two does not count twice. */
 static void take_address(struct core_lookup *l, const struct lookup_step *step, const struct addr *a)
 {
     struct core_target t = {
@@ -140,18 +139,35 @@ static void take_address(struct core_lookup *l, const struct lookup_step *step, 
     l->targets.items[l->targets.n++] = t;
 }
 
-static void take(struct core_lookup *l, const struct lookup_step *step, const struct dns_answer *a)
+/* The addresses of one host are asked for in two steps, one behind the other. */
+static bool has_weight_already(const struct core_lookup *l, const struct lookup_step *step)
 {
+    const struct lookup_step *other = step - 1;
+    return step > l->steps && other->found && other->type != step->type && other->rank == step->rank &&
+           other->port == step->port && strcmp(other->name, step->name) == 0;
+}
+
+/* Only the first address of a host has its weight, so that one with several does not count more than once. */
+static void take_addresses(struct core_lookup *l, const struct lookup_step *step, const struct dns_answer *a)
+{
+    struct lookup_step s = *step;
+    if (has_weight_already(l, step))
+        s.weight = 0;
+    for (unsigned i = 0; i < a->n; i++) {
+        take_address(l, &s, &a->records[i].addr);
+        s.weight = 0;
+    }
+}
+
+static void take(struct core_lookup *l, struct lookup_step *step, const struct dns_answer *a)
+{
+    step->found = a->n > 0;
     if (step->type == DNS_NAPTR)
         take_naptrs(l, a);
-    for (unsigned i = 0; i < a->n; i++) {
-        struct lookup_step s = *step;
-        s.weight = i ? 0 : step->weight;
-        if (step->type == DNS_SRV)
-            take_srv(l, step, &a->records[i]);
-        else if (step->type != DNS_NAPTR)
-            take_address(l, &s, &a->records[i].addr);
-    }
+    else if (step->type != DNS_SRV)
+        take_addresses(l, step, a);
+    for (unsigned i = 0; step->type == DNS_SRV && i < a->n; i++)
+        take_srv(l, step, &a->records[i]);
 }
 
 /* ---- going on ---- */
@@ -225,7 +241,7 @@ static void on_answer(struct dns_question *q, const struct dns_answer *a)
 {
     struct core_lookup *l =
         (struct core_lookup *)(void *)((char *)q - offsetof(struct core_lookup, question));
-    const struct lookup_step *step = &l->steps[l->next++];
+    struct lookup_step *step = &l->steps[l->next++];
     l->at = step->name;
     if (a->verdict == DNS_FAILED) {
         l->why = a->why;

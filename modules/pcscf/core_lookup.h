@@ -25,6 +25,7 @@ struct lookup_step {
     uint8_t transport;
     uint16_t port, weight;
     uint32_t rank;
+    bool found; /* it gave records */
     char name[CORE_NAME_MAX];
 };
 
@@ -47,7 +48,7 @@ struct core_lookup {
     struct lookup_step steps[LOOKUP_STEPS_MAX]; /* asked and to be asked */
     unsigned n, next;
     bool naptr, srv; /* answers of that kind were of use */
-    bool partial; /* some address could not be asked for: what is there is not all */
+    bool partial;    /* some address could not be asked for: what is there is not all */
     bool running;
 };
 

@@ -112,11 +112,10 @@ static bool read_data(struct bytes message, struct wire_in *in, enum dns_type ty
     return false;
 }
 
-static void count_ttl(struct dns_answer *out, uint32_t ttl, bool first)
+static void count_ttl(struct dns_answer *out, uint32_t ttl)
 {
     ttl = ttl > TTL_MAX ? 0 : ttl;
-    if (first || ttl < out->ttl)
-        out->ttl = ttl;
+    out->ttl = ttl < out->ttl ? ttl : out->ttl;
 }
 
 /* False: the message is cut or nonsense. */
@@ -132,9 +131,8 @@ static bool read_record(struct bytes message, struct wire_in *in, enum dns_type 
         return false;
     if (class != CLASS_IN || (type != wanted && type != DNS_CNAME))
         return true;
-    bool first = out->n == 0 && out->ttl == 0;
     if (type == DNS_CNAME) {
-        count_ttl(out, ttl, first);
+        count_ttl(out, ttl);
         return true;
     }
     if (out->n == DNS_RECORDS_MAX)
@@ -143,7 +141,7 @@ static bool read_record(struct bytes message, struct wire_in *in, enum dns_type 
     struct wire_in inner = wire_in(data);
     if (!read_data(message, &inner, wanted, &r) || inner.bad)
         return true; /* one that we cannot use is no reason to lose the others */
-    count_ttl(out, ttl, first);
+    count_ttl(out, ttl);
     out->records[out->n++] = r;
     return true;
 }
@@ -151,6 +149,7 @@ static bool read_record(struct bytes message, struct wire_in *in, enum dns_type 
 static void fail(struct dns_answer *out, const char *why)
 {
     out->n = 0;
+    out->ttl = 0;
     out->verdict = DNS_FAILED;
     out->why = why;
 }
@@ -163,7 +162,7 @@ static const char *const rcodes[16] = {[1] = "the server did not understand the 
 void dns_answer_parse(struct bytes message, enum dns_type type, struct dns_answer *out)
 {
     struct wire_in in = wire_in(message);
-    *out = (struct dns_answer){0};
+    *out = (struct dns_answer){.ttl = UINT32_MAX};
     wire_u16(&in);
     uint16_t flags = wire_u16(&in);
     uint16_t questions = wire_u16(&in), answers = wire_u16(&in);
@@ -185,4 +184,6 @@ void dns_answer_parse(struct bytes message, enum dns_type type, struct dns_answe
         fail(out, "a response that cannot be read");
     else
         out->verdict = out->n ? DNS_OK : DNS_EMPTY;
+    if (!out->n)
+        out->ttl = 0;
 }

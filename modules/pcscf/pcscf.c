@@ -187,6 +187,7 @@ static void reload(struct worker *w, const struct config *old)
     p->config = config_of(w->config, &pcscf_settings);
     p->emergency = config_of(w->config, &emergency_settings);
     sip_layer_reload(p->layer, config_of(w->config, &sip_settings));
+    core_link_reload(p);
 }
 
 static void opened(struct conn *c)
