@@ -195,6 +195,7 @@ static const struct command {
     {"user-remove", user_remove},
     {"user-list", user_list},
     {"connections", control_connections},
+    {"registrations", control_registrations},
     {"core", control_core},
     {"reload", reload},
     {"keys-rotate", keys_rotate},

@@ -106,6 +106,13 @@ static json_t *ask_list(const char *socket, const char *name, const char *list, 
     return NULL;
 }
 
+static void print_count(const json_t *a, const json_t *list)
+{
+    json_int_t count = number_in(a, "count");
+    printf("%" JSON_INTEGER_FORMAT " in all%s\n", count,
+           count > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
+}
+
 int ctl_connections(const char *socket, int argc, char **argv)
 {
     size_t i;
@@ -125,8 +132,30 @@ int ctl_connections(const char *socket, int argc, char **argv)
                text_in(c, "transport"), text_in(c, "module")[0] ? text_in(c, "module") : "(silent)",
                text_in(c, "tls"), text_in(c, "cipher"), (double)number_in(c, "age_ms") / 1000.0);
     }
-    printf("%" JSON_INTEGER_FORMAT " in all%s\n", number_in(a, "count"),
-           number_in(a, "count") > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
+    print_count(a, list);
+    return done(a);
+}
+
+int ctl_registrations(const char *socket, int argc, char **argv)
+{
+    size_t i;
+    json_t *r;
+    int code;
+    if (argc && !wants_json(argc, argv))
+        return usage("registrations takes --json or nothing");
+    json_t *a = ask_list(socket, "registrations", "registrations", argc, &code);
+    if (!a)
+        return code;
+    json_t *list = json_object_get(a, "registrations");
+    printf("%-40s %-6s %-44s %-5s %9s  %s\n", "address of record", "worker", "peer", "via", "expires",
+           "reg-event");
+    json_array_foreach(list, i, r)
+    {
+        printf("%-40s %-6d %-44s %-5s %8" JSON_INTEGER_FORMAT "s  %s\n", text_in(r, "aor"),
+               (int)number_in(r, "worker"), text_in(r, "peer"), text_in(r, "transport"),
+               number_in(r, "expires"), text_in(r, "reg_event"));
+    }
+    print_count(a, list);
     return done(a);
 }
 

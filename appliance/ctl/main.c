@@ -14,6 +14,7 @@ static const char usage_text[] =
     "  status                       version, uptime, store, users\n"
     "  stats [--json|--prometheus]  every counter\n"
     "  connections [--json]         who is connected, by which protocol and cipher\n"
+    "  registrations [--json]       who is registered, from where, for how long; what the core tells of it\n"
     "  core [--json]                next hops of the IMS core: up or down, since when, why\n"
     "  user add NAME [--realm R] [--password-file F]\n"
     "                               add a user or change the password (from standard input, one line)\n"
@@ -46,6 +47,7 @@ static const struct {
     {{"status", NULL}, ctl_status},
     {{"stats", NULL}, ctl_stats},
     {{"connections", NULL}, ctl_connections},
+    {{"registrations", NULL}, ctl_registrations},
     {{"core", NULL}, ctl_core},
     {{"user", "add"}, ctl_user_add},
     {{"user", "remove"}, ctl_user_remove},

@@ -39,7 +39,7 @@ static const char *const events[REGINFO_EVENTS] = {
 
 const char *reginfo_event_name(enum reginfo_event e)
 {
-    return e < REGINFO_EVENTS ? events[e] : "unknown";
+    return e < REGINFO_EVENTS ? events[e] : "unsaid";
 }
 
 static enum reginfo_event event_of(struct bytes name)

@@ -26,7 +26,7 @@ enum reginfo_event {
     REGINFO_REJECTED,
     REGINFO_EVENTS /* another one, or none: the state counts */
 };
-const char *reginfo_event_name(enum reginfo_event e); /* "registered"; "unknown" */
+const char *reginfo_event_name(enum reginfo_event e); /* "registered"; "unsaid" */
 
 struct reginfo_contact {
     enum reginfo_state state; /* never REGINFO_INIT */

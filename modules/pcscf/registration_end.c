@@ -6,15 +6,19 @@
 /* For how long answers may come by a newer flow: longer than anybody lets a phone ring (timer C). */
 #define LEFT_MS 240000u
 
-void registration_finish(struct registration *r, const char *why)
+static void finish_as(struct registration *r, const char *event, const char *why)
 {
     struct phone *ph = r->phone;
     struct pcscf *p = ph->room;
-    log_info(&p->w->log, "sip.unregistered", F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer),
-             F_STR("why", why));
+    log_info(&p->w->log, event, F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer), F_STR("why", why));
     registration_forget(r);
     registration_withdraw(r);
     registration_destroy(r);
+}
+
+void registration_finish(struct registration *r, const char *why)
+{
+    finish_as(r, "sip.unregistered", why);
 }
 
 /* Nothing may be left on that flow. */
@@ -39,7 +43,7 @@ void registration_revoke(struct registration *r, const char *why, bool bye)
 {
     struct phone *ph = r->phone;
     struct worker *w = ph->room->w;
-    registration_finish(r, why);
+    finish_as(r, "sip.revoked", why);
     if (bye && !ph->n && ph->flow.transport != TRANSPORT_UDP)
         timer_set(&w->timers, &ph->farewell, w->now + FAREWELL);
     settle(ph);

@@ -94,7 +94,9 @@ static bool contact_param(struct sip_contact *c, const struct sip_param *p)
     } else if (bytes_ieq(p->name, BYTES("+sip.instance"))) {
         c->instance = sip_quoted_inner(p->value);
     } else if (bytes_ieq(p->name, BYTES("reg-id"))) {
-        c->has_reg_id = bytes_u32(p->value, &c->reg_id) && c->reg_id > 0 && c->reg_id <= INT32_MAX;
+        /* Kamailio's S-CSCF gives it back in quotes. */
+        struct bytes number = sip_quoted_inner(p->value);
+        c->has_reg_id = bytes_u32(number, &c->reg_id) && c->reg_id > 0 && c->reg_id <= INT32_MAX;
         return c->has_reg_id;
     }
     return true;

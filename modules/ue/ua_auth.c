@@ -64,7 +64,9 @@ int ua_auth_take(struct ua_auth *a, const struct sip_msg *m, bool answered, cons
     const struct sip_header *h = strongest(m, proxy ? SIP_H_PROXY_AUTHENTICATE : SIP_H_WWW_AUTHENTICATE);
     if (!h || digest_challenge_parse(h->value, &c) != 0)
         return -EPROTONOSUPPORT;
-    if (answered && a->proxy == proxy && !c.stale)
+    /* Wrong is what a challenge had as its first answer. Of later ones a server may have forgotten the nonce
+     * without saying stale (Kamailio's S-CSCF takes each only once). */
+    if (answered && a->proxy == proxy && !c.stale && a->nc <= 1)
         return -EACCES;
     a->proxy = proxy;
     int rc = keep(a, h->value);

@@ -20,7 +20,7 @@ void ua_auth_init(struct ua_auth *a);
 void ua_auth_fini(struct ua_auth *a); /* wipes the key */
 
 /* Takes the strongest challenge out of a 401 or 407: 0; -EACCES: it refuses what was just answered, so the
- * password is wrong (a new nonce with stale=true is not that); -EPROTONOSUPPORT: none that we can do;
+ * password is wrong (a new nonce with stale=true, or to one used before, is not that); -EPROTONOSUPPORT: none that we can do;
  * -EINVAL, -ENOMEM. answered: the request carried credentials. */
 int ua_auth_take(struct ua_auth *a, const struct sip_msg *m, bool answered, const char *user,
                  const char *password);

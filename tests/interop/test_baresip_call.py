@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab.baresip import Baresip
+from lab import baresip
 from lab.case import need, run
 from lab.gateway import Gateway
 from lab.net import GATEWAY, Net
@@ -17,21 +17,7 @@ def test(case):
     net.start_dns()
     gateway = Gateway(case, {"door": {"listen": [f"tls://{GATEWAY}:443", f"turn+udp://{GATEWAY}:3478"]}},
                       space=net["gw"]).start()
-    a = Baresip(case, net["a"], "alice", gateway.pki.ca, 440)
-    b = Baresip(case, net["b"], "bob", gateway.pki.ca, 1000)
-    for phone in (a, b):
-        phone.connect()
-        phone.wait_registered()
-    case.say("both registered over TLS 443")
-    a.command("dial", "sip:bob@ims.test")
-    a.wait_event("CALL_ESTABLISHED", 20)
-    a.wait_tone(1000, 3, 30)
-    b.wait_tone(440, 3, 20)
-    case.say(f"alice heard {a.heard(1000)} s, bob {b.heard(440)} s of the other's tone")
-    a.command("hangup")
-    b.wait_event("CALL_CLOSED", 10)
-    for phone in (a, b):
-        phone.process.stop()
+    baresip.call(case, net, gateway)
     gateway.stop()
 
 

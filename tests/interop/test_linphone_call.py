@@ -15,13 +15,7 @@ def test(case):
     linphone.need("linphonec")
     net = Net(case)
     gateway = Gateway(case, space=net["gw"]).start()
-    for attempt in (0, 1):
-        try:
-            linphone.call(case, net, gateway, attempt)
-            break
-        except linphone.Crashed as e:
-            check(attempt == 0, f"{e}, twice")
-            case.say(f"{e}: it does so by itself now and then; once more")
+    linphone.call_patiently(case, net, gateway)
     case.say(f"firewall: {net.counter('passed')} flows to TCP 443 passed, {net.counter('dropped')} other packets dropped")
     for side in ("peer", "client"):  # 9 s of sound each way at 50 packets a second, by two relays
         packets = gateway.stat("turn_relayed_packets_total", f'to="{side}"')

@@ -104,3 +104,22 @@ class Baresip:
 
     def wait_tone(self, hertz, seconds_heard, seconds):
         wait_for(lambda: self.heard(hertz) >= seconds_heard, seconds, f"baresip of {self.user} hears {hertz} Hz", pause=0.3)
+
+
+def call(case, net, gateway):
+    """Alice calls bob; each hears the other's tone."""
+    a = Baresip(case, net["a"], "alice", gateway.pki.ca, 440)
+    b = Baresip(case, net["b"], "bob", gateway.pki.ca, 1000)
+    for phone in (a, b):
+        phone.connect()
+        phone.wait_registered()
+    case.say("both registered over TLS 443")
+    a.command("dial", "sip:bob@ims.test")
+    a.wait_event("CALL_ESTABLISHED", 20)
+    a.wait_tone(1000, 3, 30)
+    b.wait_tone(440, 3, 20)
+    case.say(f"alice heard {a.heard(1000)} s, bob {b.heard(440)} s of the other's tone")
+    a.command("hangup")
+    b.wait_event("CALL_CLOSED", 10)
+    for phone in (a, b):
+        phone.process.stop()

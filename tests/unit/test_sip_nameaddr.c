@@ -112,6 +112,7 @@ static void contact_numbers_at_their_bounds(void **state)
     assert_int_equal(c.expires, 0);
     assert_true(sip_contact_parse(BYTES("<sip:a@b.c>;reg-id=2147483647;q=0"), &c));
     assert_int_equal(c.q, 0);
+    assert_true(sip_contact_parse(BYTES("<sip:a@b.c>;reg-id=\"1\""), &c) && c.reg_id == 1);
     assert_false(sip_contact_parse(BYTES("<sip:a@b.c>;reg-id=2147483648"), &c));
     assert_false(sip_contact_parse(BYTES("<sip:a@b.c>;reg-id=0"), &c));
     assert_false(sip_contact_parse(BYTES("<sip:a@b.c>;reg-id=-1"), &c));

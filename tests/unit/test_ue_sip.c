@@ -255,6 +255,23 @@ static void do_register(struct bench *b)
     respond(b, 200, "t", REGISTERED);
 }
 
+/* A server that takes a nonce only once may say so without "stale". */
+static void nonce_of_an_earlier_request_is_answered_anew(void **state)
+{
+    struct bench *b = *state;
+    struct digest_credentials c;
+    do_register(b);
+    sip_ua_register(&b->ua, 0);
+    assert_int_equal(digest_credentials_parse(sip_msg_value(sent(b), SIP_H_AUTHORIZATION), &c), 0);
+    assert_int_equal(c.nc, 2);
+    respond(b, 401, "t", SHA_CHALLENGE);
+    assert_int_equal(digest_credentials_parse(sip_msg_value(sent(b), SIP_H_AUTHORIZATION), &c), 0);
+    assert_int_equal(c.nc, 1);
+    respond(b, 401, "t", SHA_CHALLENGE); /* twice is wrong */
+    assert_silent(b);
+    assert_int_equal(b->ua.reg.status, 401);
+}
+
 static void our_contact_says_how_long(void **state)
 {
     struct bench *b = *state;
@@ -744,6 +761,7 @@ int main(void)
         ON_BENCH(strongest_challenge_is_answered_whatever_its_place),
         ON_BENCH(second_challenge_without_stale_means_a_wrong_password),
         ON_BENCH(stale_nonce_is_answered_anew),
+        ON_BENCH(nonce_of_an_earlier_request_is_answered_anew),
         ON_BENCH(challenge_we_cannot_compute_ends_it),
         ON_BENCH(our_contact_says_how_long),
         ON_BENCH(registration_without_our_contact_is_none),
