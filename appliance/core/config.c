@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,18 @@
 
 #define FILE_MAX (1 << 20)
 
+static void forget_item(struct config *c, size_t t, const struct setting *st)
+{
+    if (st->release)
+        st->release(c->values[t]);
+    value_fini(st, config_slot(c, t, st));
+}
+
 static void config_free(struct config *c)
 {
     for (size_t t = 0; t < c->n; t++) {
         for (size_t i = 0; c->values[t] && i < c->tables[t]->n; i++)
-            value_fini(&c->tables[t]->items[i], config_slot(c, t, &c->tables[t]->items[i]));
+            forget_item(c, t, &c->tables[t]->items[i]);
         free(c->values[t]);
     }
     free(c->folder);
@@ -123,6 +131,38 @@ static bool has_error(const struct config_problem *p)
     return false;
 }
 
+/* What a room makes of its values. */
+struct config_report {
+    struct parsed *p;
+    const struct settings *table;
+};
+
+static int line_of(const struct config_report *r, const char *key, size_t at)
+{
+    for (const struct entry *e = r->p->entries; e; e = e->next)
+        if (e->table == r->table && strcmp(e->st->key, key) == 0)
+            return at < e->words.n ? e->lines[at] : e->line;
+    return 0;
+}
+
+void config_report(struct config_report *r, const char *key, size_t at, const char *fmt, ...)
+{
+    char text[VALUE_WHY];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    problem_add(r->p, line_of(r, key, at), "%s.%s: %s", r->table->section, key, text);
+}
+
+static void finish_table(struct config *c, size_t t, struct parsed *p)
+{
+    struct config_report r = {p, c->tables[t]};
+    for (size_t i = 0; i < r.table->n; i++)
+        if (r.table->items[i].finish)
+            r.table->items[i].finish(c->values[t], &r);
+}
+
 /* text may be NULL: presets only. file names the text in problems and gives the folder. */
 static struct config *load(char *text, size_t len, struct parsed *p, const char *folder_file)
 {
@@ -132,6 +172,9 @@ static struct config *load(char *text, size_t len, struct parsed *p, const char 
         for (const struct entry *e = p->entries; e; e = e->next)
             take_entry(c, e, p);
     }
+    if (c && !has_error(p->problems) && !p->no_memory)
+        for (size_t t = 0; t < c->n; t++)
+            finish_table(c, t, p);
     if (c && !has_error(p->problems) && !p->no_memory)
         return c;
     if (!has_error(p->problems))

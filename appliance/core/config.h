@@ -47,17 +47,26 @@ struct string_list {
     size_t n;
 };
 
+struct config_report;
+
 struct setting {
     const char *key;
     enum setting_type type;
     size_t offset;              /* into the room's struct */
-    const char *preset;         /* default, as written in the file; lists: items separated by commas */
+    const char *preset;         /* default, as written in the file; lists: items separated by commas, or
+                                   by line feeds where an item holds commas or blanks */
     int64_t min, max;           /* for INT, DURATION, SIZE; 0,0 = no range */
     const char *const *choices; /* ENUM: NULL-terminated */
     const char *help;           /* one line, no full stop */
     enum setting_reload reload;
     /* Optional further check of the written text; false with *why set refuses it. */
     bool (*check)(const char *text, const char **why);
+    /* Optional: called once a load, when every value of the file is good, to make what the room wants made
+     * only once (compiled patterns) and keep it in its struct, beside the settings: `values` is that struct.
+     * What is reported by config_report refuses the file. release frees it; also when finish was never
+     * called. */
+    void (*finish)(void *values, struct config_report *report);
+    void (*release)(void *values);
 };
 
 struct settings {
@@ -67,6 +76,10 @@ struct settings {
     const struct setting *items;
     size_t n;
 };
+
+/* A mistake in item `at` of the list `key` of the room (0 for what is no list): file and line are found. */
+void config_report(struct config_report *r, const char *key, size_t at, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #define CONFIG_TABLES_MAX 24
 

@@ -28,6 +28,7 @@ bool value_set_preset(const struct setting *st, const char *folder, void *slot, 
 void value_fini(const struct setting *st, void *slot);
 bool value_is_list(const struct setting *st);
 void value_format(const struct setting *st, const void *slot, struct buf *out); /* as written in a file */
+void value_format_text(const char *text, struct buf *out);                      /* in quotes */
 void value_format_number(enum setting_type type, int64_t n, struct buf *out);   /* INT, DURATION, SIZE */
 
 /* One assignment of the file. */
@@ -37,6 +38,7 @@ struct entry {
     const struct setting *st;
     int line;
     struct string_list words; /* copies */
+    int *lines;               /* of each word */
 };
 
 struct parsed {

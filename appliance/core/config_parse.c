@@ -74,12 +74,16 @@ static struct entry *entry_add(struct pass *pass, const struct settings *table, 
     return e;
 }
 
-static bool words_add(struct string_list *words, const char *word)
+static bool words_add(struct entry *e, const char *word, int line)
 {
+    struct string_list *words = &e->words;
     const char **items = reallocarray(words->items, words->n + 1, sizeof *items);
-    if (!items)
+    words->items = items ? items : words->items;
+    int *lines = reallocarray(e->lines, words->n + 1, sizeof *lines);
+    e->lines = lines ? lines : e->lines;
+    if (!items || !lines)
         return false;
-    words->items = items;
+    lines[words->n] = line;
     items[words->n] = strdup(word);
     return items[words->n] && ++words->n;
 }
@@ -93,6 +97,7 @@ static void entries_free(struct entry *e)
             free((char *)e->words.items[i]);
         }
         free(e->words.items);
+        free(e->lines);
         free(e);
         e = next;
     }
@@ -121,7 +126,7 @@ static int on_word(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
     struct pass *pass = pass_now;
     struct entry *e = entry_for(pass, cfg, opt);
-    if (e && !words_add(&e->words, value))
+    if (e && !words_add(e, value, cfg->line))
         pass->all->no_memory = true;
     *(const char **)result = value;
     return 0;

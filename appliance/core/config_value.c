@@ -286,7 +286,8 @@ static bool set_preset_list(const struct setting *st, char *text, const char *fo
     const char *items[PRESET_ITEMS];
     struct string_list words = {items, 0};
     char *rest = NULL;
-    for (char *w = strtok_r(text, ", ", &rest); w; w = strtok_r(NULL, ", ", &rest)) {
+    const char *between = strchr(text, '\n') ? "\n" : ", ";
+    for (char *w = strtok_r(text, between, &rest); w; w = strtok_r(NULL, between, &rest)) {
         if (words.n == PRESET_ITEMS)
             return explain(why, "too many items");
         items[words.n++] = w;
@@ -357,7 +358,7 @@ void value_fini(const struct setting *st, void *slot)
 }
 
 /* In double quotes; "${" would be taken for a variable of the environment. */
-static void put_quoted(struct buf *out, const char *text)
+void value_format_text(const char *text, struct buf *out)
 {
     buf_str(out, "\"");
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -378,7 +379,7 @@ static void put_addr(struct buf *out, const struct addr *a)
         addr_format(a, text);
     else if (a->family != ADDR_NONE)
         addr_format_ip(a, text);
-    put_quoted(out, text);
+    value_format_text(text, out);
 }
 
 static void put_cidrs(struct buf *out, const struct cidr_set *set)
@@ -397,7 +398,7 @@ static void put_strings(struct buf *out, const struct string_list *l)
     buf_str(out, "{");
     for (size_t i = 0; i < l->n; i++) {
         buf_str(out, i ? ", " : "");
-        put_quoted(out, l->items[i]);
+        value_format_text(l->items[i], out);
     }
     buf_str(out, "}");
 }
@@ -441,6 +442,6 @@ void value_format(const struct setting *st, const void *slot, struct buf *out)
         put_strings(out, slot);
         break;
     default:
-        put_quoted(out, *(const char *const *)slot);
+        value_format_text(*(const char *const *)slot, out);
     }
 }

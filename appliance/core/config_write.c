@@ -56,6 +56,28 @@ static bool is_preset(const struct config *c, const struct setting *st, const vo
     return same;
 }
 
+#define LONG_ITEM 40
+
+/* A list of sentences is read line by line. */
+static bool has_long_items(const struct setting *st, const void *slot)
+{
+    const struct string_list *l = slot;
+    for (size_t i = 0; st->type == SETTING_STRINGS && i < l->n; i++)
+        if (strlen(l->items[i]) > LONG_ITEM)
+            return true;
+    return false;
+}
+
+static void put_lines(const struct string_list *l, const char *mark, struct buf *out)
+{
+    buf_str(out, "{");
+    for (size_t i = 0; i < l->n; i++) {
+        buf_printf(out, "%s\n    %s    ", i ? "," : "", mark);
+        value_format_text(l->items[i], out);
+    }
+    buf_printf(out, "\n    %s}", mark);
+}
+
 static void write_table(const struct config *c, size_t t, struct buf *out, bool with_secrets)
 {
     const struct settings *table = c->tables[t];
@@ -63,9 +85,12 @@ static void write_table(const struct config *c, size_t t, struct buf *out, bool 
     for (size_t i = 0; i < table->n; i++) {
         const struct setting *st = &table->items[i];
         const void *slot = config_slot(c, t, st);
-        buf_printf(out, "%s    # %s\n    %s%s = ", i ? "\n" : "", st->help ? st->help : "",
-                   is_preset(c, st, slot) ? "#" : "", st->key);
-        put_value(st, slot, with_secrets, out);
+        const char *mark = is_preset(c, st, slot) ? "#" : "";
+        buf_printf(out, "%s    # %s\n    %s%s = ", i ? "\n" : "", st->help ? st->help : "", mark, st->key);
+        if (has_long_items(st, slot))
+            put_lines(slot, mark, out);
+        else
+            put_value(st, slot, with_secrets, out);
         buf_str(out, "\n");
     }
     buf_str(out, "}\n");
@@ -121,6 +146,28 @@ static void put_troff(struct buf *out, const char *text)
     }
 }
 
+static bool has_lines(const char *preset)
+{
+    return preset && strchr(preset, '\n');
+}
+
+/* Each item of such a preset on a line of its own. */
+static void man_preset_lines(const char *preset, struct buf *out)
+{
+    struct bytes rest = bytes_str(preset), line;
+    if (!has_lines(preset))
+        return;
+    buf_str(out, "Default:\n.nf\n");
+    while (bytes_split(&rest, '\n', &line)) {
+        char item[512];
+        if (!bytes_to_str(line, item, sizeof item))
+            continue;
+        put_troff(out, item);
+        buf_str(out, "\n");
+    }
+    buf_str(out, ".fi\n");
+}
+
 static void man_limits(const struct setting *st, struct buf *out)
 {
     if (st->min || st->max) {
@@ -154,13 +201,14 @@ static void man_setting(const struct setting *st, struct buf *out)
         [SETTING_SECRETS] = "list of secret texts",
     };
     buf_printf(out, ".TP\n\\fB%s\\fR (%s", st->key, types[st->type]);
-    if (st->preset && *st->preset) {
+    if (st->preset && *st->preset && !has_lines(st->preset)) {
         buf_str(out, "; default ");
         put_troff(out, st->preset);
     }
     buf_str(out, ")\n");
     put_troff(out, st->help ? st->help : "");
     buf_str(out, ".\n");
+    man_preset_lines(st->preset, out);
     man_limits(st, out);
     buf_printf(out, "Change counts: %s.\n", reload_texts[st->reload]);
 }

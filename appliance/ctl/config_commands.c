@@ -15,7 +15,7 @@ static struct config *read_config(const char *path)
 
 static int print(struct buf *out)
 {
-    fwrite(buf_bytes(out).p, 1, buf_len(out), stdout);
+    printf("%.*s", BYTES_FMT(buf_bytes(out)));
     buf_fini(out);
     return 0;
 }

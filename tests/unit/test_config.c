@@ -483,6 +483,87 @@ static void a_held_config_outlives_its_first_owner(void **state)
     config_drop(NULL);
 }
 
+/* ---- what a room makes of its settings */
+
+struct made {
+    struct string_list words;
+    int64_t number;
+    char *joined; /* of all words, made once */
+};
+
+static unsigned made_now;
+
+static void make(void *values, struct config_report *r)
+{
+    struct made *m = values;
+    for (size_t i = 0; i < m->words.n; i++)
+        if (strcmp(m->words.items[i], "bad") == 0)
+            config_report(r, "words", i, "\"%s\" is bad", m->words.items[i]);
+    if (asprintf(&m->joined, "%zu words and %d", m->words.n, (int)m->number) > 0)
+        made_now++;
+}
+
+static void unmake(void *values)
+{
+    struct made *m = values;
+    made_now -= m->joined != NULL;
+    free(m->joined);
+}
+
+static const struct setting made_items[] = {
+    {.key = "words",
+     .type = SETTING_STRINGS,
+     .offset = offsetof(struct made, words),
+     .preset = "one, and a half\nand a second one",
+     .help = "Words",
+     .finish = make,
+     .release = unmake},
+    {.key = "number", .type = SETTING_INT, .offset = offsetof(struct made, number), .preset = "7"},
+};
+static const struct settings made_settings = {"made", "Made", sizeof(struct made), made_items, 2};
+static const struct settings *const made_tables[] = {&made_settings, NULL};
+
+static void a_room_makes_something_of_its_settings_once(void **state)
+{
+    struct config *c = config_load_text("made { number = 9 }", "f", made_tables, NULL);
+    const struct made *m = config_of(c, &made_settings);
+    assert_string_equal(m->joined, "2 words and 9"); /* a preset of lines: commas are its own */
+    assert_string_equal(m->words.items[0], "one, and a half");
+    assert_int_equal(made_now, 1);
+    config_drop(c);
+    assert_int_equal(made_now, 0);
+}
+
+static void what_it_reports_refuses_the_file_with_the_items_line(void **state)
+{
+    struct config_problem *p = NULL;
+    assert_null(config_load_text("made { words = { good,\n\n bad,\n good, bad } }", "f", made_tables, &p));
+    assert_string_equal(p->text, "made.words: \"bad\" is bad");
+    assert_int_equal(p->line, 3);
+    assert_int_equal(p->next->line, 4);
+    assert_null(p->next->next);
+    config_problems_free(p);
+    assert_null(config_load_text("made { number = x words = { bad } }", "f", made_tables, &p));
+    assert_null(p->next); /* only what is good is made something of */
+    config_problems_free(p);
+    assert_int_equal(made_now, 0);
+}
+
+static void long_items_are_written_line_by_line(void **state)
+{
+    struct config *c =
+        config_load_text("made { words = { \"a sentence that is longer than forty characters\", short } }",
+                         "f", made_tables, NULL);
+    struct buf out;
+    buf_init(&out);
+    assert_true(config_write(c, &out, true));
+    assert_true(bytes_find(buf_bytes(&out),
+                           BYTES("words = {\n        \"a sentence that is longer than forty characters\","
+                                 "\n        \"short\"\n    }\n")) != BYTES_NOT_FOUND);
+    buf_fini(&out);
+    config_drop(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +593,9 @@ int main(void)
         cmocka_unit_test(a_file_that_is_not_there_is_a_problem),
         cmocka_unit_test(a_preset_that_is_wrong_is_found),
         cmocka_unit_test(a_held_config_outlives_its_first_owner),
+        cmocka_unit_test(a_room_makes_something_of_its_settings_once),
+        cmocka_unit_test(what_it_reports_refuses_the_file_with_the_items_line),
+        cmocka_unit_test(long_items_are_written_line_by_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
