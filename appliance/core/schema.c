@@ -77,6 +77,14 @@ static const char *const soft[] = {
     "ALTER TABLE allocation ADD COLUMN worker INTEGER NOT NULL DEFAULT 0;"    /* that tickets name */
     "ALTER TABLE allocation ADD COLUMN mobile INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE allocation ADD COLUMN ticket INTEGER NOT NULL DEFAULT 0;", /* serial of the last one */
+    "CREATE TABLE ban ("                                                    /* addresses that are shut out */
+    "  address TEXT NOT NULL PRIMARY KEY,"
+    "  reason TEXT NOT NULL,"
+    "  since INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL,"
+    "  times INTEGER NOT NULL,"
+    "  note TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
     NULL,
 };
 

@@ -20,6 +20,8 @@ struct keyring;
 struct token_box;
 struct guard;
 struct location;
+struct abuse;
+struct bans;
 struct quota;
 
 #define WORKER_MAX     64
@@ -71,6 +73,8 @@ struct gateway {
     struct store *store;
     struct directory *directory;
     struct stats *stats;
+    struct abuse *abuse;                 /* failures and bans; NULL in tests: nobody is suspected */
+    struct bans *bans;                   /* of abuse: what is asked for each connection */
     _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
     _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
     _Atomic(struct quota *) quota;       /* TURN's: allocations by user, over all workers */
