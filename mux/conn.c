@@ -1,5 +1,6 @@
 /* A connection's life: accepted, counted, opened, its deadlines, closed, reaped. */
 #include "mux/conn.h"
+#include "appliance/core/abuse.h"
 #include "mux/conn_private.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -203,6 +204,10 @@ static enum guard_verdict count_address(struct entry *e)
 
 int entry_begin(struct entry *e)
 {
+    if (abuse_is_banned(e->conn.w, &e->conn.peer)) {
+        entry_break(e, CLOSE_BANNED);
+        return -EACCES;
+    }
     enum guard_verdict v = count_address(e);
     if (v != GUARD_OK) {
         entry_break(e, verdict_reason(v));

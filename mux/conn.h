@@ -25,6 +25,8 @@ enum close_reason {
     CLOSE_IDLE,
     CLOSE_PEER_LIMIT, /* too many connections from that address */
     CLOSE_LIMIT,      /* too many connections in all */
+    CLOSE_BANNED,     /* the address is shut out (abuse.h) */
+    CLOSE_FLOOD,      /* more requests than it may make */
     CLOSE_PROXY,      /* bad PROXY header, or from an address that is not trusted */
     CLOSE_BACKLOG,    /* peer does not read: out-batch over its limit */
     CLOSE_MEMORY,

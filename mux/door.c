@@ -1,5 +1,6 @@
 /* One worker's door: put together, reloaded, taken down; and its end of the turn. */
 #include "mux/door.h"
+#include "appliance/core/bans.h"
 #include "mux/conn_private.h"
 #include "mux/tls_files.h"
 #include <errno.h>
@@ -285,4 +286,26 @@ void door_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *
         if (e->stage < STAGE_CLOSING)
             each(&e->conn, arg);
     }
+}
+
+struct closing {
+    struct addr from;
+    unsigned n;
+};
+
+static void close_if_from(struct conn *c, void *arg)
+{
+    struct closing *all = arg;
+    struct addr peer = ban_address(&c->peer);
+    if (!addr_ip_eq(&peer, &all->from))
+        return;
+    conn_close(c, CLOSE_BANNED);
+    all->n++;
+}
+
+unsigned door_close_address(struct worker *w, const struct addr *from)
+{
+    struct closing all = {.from = ban_address(from)};
+    door_each(w, close_if_from, &all);
+    return all.n;
 }

@@ -34,5 +34,8 @@ void door_drain(struct worker *w);
  * the listeners well-formed and the modules known? Problems as text lines into `out`; 0 or -EINVAL. */
 int door_check(const struct config *c, const struct module *const *modules, struct buf *out);
 
+/* Closes this worker's connections from that address (an IPv6 /64 is one). How many. */
+unsigned door_close_address(struct worker *w, const struct addr *from);
+
 /* Connections of this worker, for the operator's list. */
 void door_each(struct worker *w, void (*each)(struct conn *c, void *arg), void *arg);

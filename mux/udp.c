@@ -1,5 +1,6 @@
 /* UDP listeners. A peer always lands on the same worker's socket (SO_REUSEPORT hashes the addresses).
  * Datagrams that come singly are read one by one, those that come in bursts many at a time. */
+#include "appliance/core/abuse.h"
 #include "mux/conn_private.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +58,10 @@ static void hand_in(struct udp_socket *u, struct msghdr *m, size_t n)
     u->from = addr_from_sockaddr(m->msg_name);
     u->to = u->wildcard ? came_to(m) : (struct addr){0};
     door_count(u->door, DOOR_UDP_IN);
+    if (abuse_is_banned(u->door->w, &u->from)) {
+        door_count(u->door, DOOR_UDP_BANNED);
+        return;
+    }
     u->port.module->datagram(&u->port, &u->from, bytes_of(m->msg_iov->iov_base, n));
     u->to = (struct addr){0};
 }

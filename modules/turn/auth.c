@@ -1,8 +1,10 @@
 #include "modules/turn/auth.h"
+#include "appliance/core/abuse.h"
 #include "modules/turn/access_token.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/nonce.h"
 #include "modules/turn/shared_secret.h"
+#include "mux/conn.h"
 #include <openssl/crypto.h>
 #include <string.h>
 
@@ -37,12 +39,29 @@ static void challenge(struct request *rq, unsigned code)
     answer_send(rq, &a);
 }
 
+/* Anybody can write a source address into a datagram; who has got our nonce there is really there. */
+static bool is_there(const struct request *rq, const struct claim *claim)
+{
+    const struct turn *t = rq->turn;
+    return client_is_stream(&rq->client) ||
+           nonce_ok(t->w, &rq->client.addr, claim->nonce, t->config->nonce_lifetime);
+}
+
+static void blame(struct request *rq, const struct claim *claim)
+{
+    if (!is_there(rq, claim) || !abuse_failed(rq->turn->w, &rq->client.addr, BYTES_NONE, BAN_TURN_AUTH))
+        return;
+    if (rq->client.conn)
+        conn_close(rq->client.conn, CLOSE_BANNED);
+}
+
 static void fail(struct request *rq, const struct claim *claim)
 {
     turn_count(rq->turn, TS_AUTH_FAILURES);
     log_info(&rq->turn->w->log, "turn.auth_failed", F_BYTES("user", claim->name),
              F_ADDR("client", &rq->client.addr));
     challenge(rq, 401);
+    blame(rq, claim);
 }
 
 /* RFC 8489 9.2.4: MESSAGE-INTEGRITY-SHA256 decides where it is present. */
@@ -246,6 +265,7 @@ static void admit(struct request *rq)
 {
     rq->name = credential_name(&rq->credential);
     rq->authenticated = true;
+    abuse_succeeded(rq->turn->w, &rq->client.addr, BYTES_NONE);
 }
 
 /* A nonce is for one address and port (RFC 8489 9.2.4). But a client brings what it has from its control
