@@ -1,4 +1,5 @@
 #include "appliance/boot.h"
+#include "appliance/core/abuse.h"
 #include "appliance/core/directory.h"
 #include "appliance/core/schema.h"
 #include "appliance/privilege.h"
@@ -84,6 +85,7 @@ static int begin_worker(struct worker *w)
     r->control = control_create(w, r, r->control_fd);
     r->control_fd = -1; /* it owns the socket, or has closed it */
     rotation_start(&r->rotation, r, w);
+    warden_start(&r->warden, w);
     return r->control ? 0 : -ENOMEM;
 }
 
@@ -95,6 +97,7 @@ static void end_worker(struct worker *w)
         return;
     }
     rotation_stop(&r->rotation);
+    warden_stop(&r->warden, w);
     control_destroy(r->control);
     r->control = NULL;
 }
@@ -198,8 +201,8 @@ static int raise_file_limit(struct roof *r)
 static int start_all(struct roof *r)
 {
     static int (*const steps[])(struct roof *) = {raise_file_limit,    check_door,   open_state,
-                                                  listen_for_operator, fill_gateway, give_files,
-                                                  start_workers};
+                                                  listen_for_operator, fill_gateway, warden_boot,
+                                                  give_files,          start_workers};
     int rc = 0;
     for (size_t i = 0; !rc && i < sizeof steps / sizeof steps[0]; i++)
         rc = steps[i](r);
@@ -242,6 +245,7 @@ void roof_stop(struct roof *r)
     for (unsigned i = 0; i <= WORKER_MAX; i++)
         worker_destroy(r->gw.workers[i]);
     directory_destroy(r->gw.directory);
+    abuse_destroy(r->gw.abuse);
     stats_destroy(r->gw.stats);
     keyring_wipe(&r->keyring);
     if (r->config)

@@ -8,6 +8,7 @@
 #include "appliance/core/keyring.h"
 #include "appliance/rotation.h"
 #include "appliance/settings.h"
+#include "appliance/warden.h"
 
 struct roof {
     struct room_tables tables;
@@ -18,6 +19,7 @@ struct roof {
     struct gateway gw;
     struct keyring keyring; /* newest; main until roof_start returns, then management */
     struct rotation rotation;
+    struct warden warden;
     char control_path[108];  /* of the socket, once it is there: UNIX_PATH_MAX */
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */

@@ -128,7 +128,7 @@ static void user_list(struct control_client *cc, json_t *q)
 }
 
 /* What the operator wrote in his file may be in any charset; JSON is UTF-8 only (RFC 8259 8.1). */
-static json_t *text_or_ascii(struct buf *b)
+json_t *control_text(struct buf *b)
 {
     json_t *text = json_stringn((const char *)buf_bytes(b).p, buf_len(b));
     if (text || !b->mem)
@@ -144,7 +144,7 @@ static void reload(struct control_client *cc, json_t *q)
     struct buf out;
     buf_init(&out);
     int rc = roof_reload(control_roof(cc), control_worker(cc), &out);
-    json_t *text = text_or_ascii(&out);
+    json_t *text = control_text(&out);
     control_answer(cc, rc ? json_pack("{s:b,s:s,s:o}", "ok", 0, "error",
                                       "the configuration was refused; nothing changed", "text", text)
                           : json_pack("{s:b,s:o}", "ok", 1, "text", text));
@@ -197,6 +197,12 @@ static const struct command {
     {"connections", control_connections},
     {"registrations", control_registrations},
     {"core", control_core},
+    {"bans-list", control_bans_list},
+    {"bans-add", control_bans_add},
+    {"bans-remove", control_bans_remove},
+    {"bans-clear", control_bans_clear},
+    {"policy-list", control_policy_list},
+    {"policy-test", control_policy_test},
     {"reload", reload},
     {"keys-rotate", keys_rotate},
     {"drain", drain},

@@ -1,6 +1,7 @@
 /* reload: a new configuration for a running gateway: checked whole first, then given to every worker, each of
  * which swaps it between two turns. A refused file changes nothing. */
 #include "appliance/boot.h"
+#include "appliance/core/abuse.h"
 #include "modules/modules.h"
 #include "mux/door.h"
 #include <errno.h>
@@ -56,12 +57,15 @@ int roof_reload(struct roof *r, struct worker *management, struct buf *out)
     int rc = door_check(c, sallyport_modules, out);
     if (!rc) {
         config_diff(r->config, c, out);
-        rc = post_to_all(r, c);
+        rc = warden_apply(r, c);
     }
+    if (!rc)
+        rc = post_to_all(r, c);
     if (rc) {
         config_drop(c);
         return rc;
     }
+    abuse_tend(management);
     log_info(&management->log, "reload.done", F_STR("config", r->config_path));
     config_drop(r->config);
     r->config = c;

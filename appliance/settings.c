@@ -1,7 +1,9 @@
 #include "appliance/settings.h"
+#include "appliance/core/abuse.h"
 #include "appliance/core/worker.h"
 #include "modules/modules.h"
 #include "modules/pcscf/pcscf.h"
+#include "modules/pcscf/policy.h"
 #include "modules/sip/transaction.h"
 #include "mux/door.h"
 #include <stddef.h>
@@ -129,15 +131,17 @@ static size_t add_stats(struct room_tables *t, size_t n, const struct stat_table
 
 void room_tables_fill(struct room_tables *t)
 {
-    static const struct settings *const roof[] = {&process_settings, &log_settings,      &store_settings,
-                                                  &control_settings, &door_settings,     &tls_settings,
-                                                  &sip_settings,     &emergency_settings};
+    static const struct settings *const roof[] = {
+        &process_settings, &log_settings, &store_settings, &control_settings,   &door_settings,
+        &tls_settings,     &sip_settings, &abuse_settings, &emergency_settings, &policy_settings};
     size_t settings = 0, stats = 0;
     for (size_t i = 0; i < COUNT(roof); i++)
         settings = add_settings(t, settings, roof[i]);
     stats = add_stats(t, stats, &door_stats);
+    stats = add_stats(t, stats, &abuse_stats);
     stats = add_stats(t, stats, &sip_stats);
     stats = add_stats(t, stats, &core_stats);
+    stats = add_stats(t, stats, &policy_stats);
     for (const struct module *const *m = sallyport_modules; *m; m++) {
         settings = add_settings(t, settings, (*m)->settings);
         stats = add_stats(t, stats, (*m)->stats);

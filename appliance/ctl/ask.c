@@ -81,3 +81,55 @@ json_t *ask(const char *socket_path, json_t *q)
     free(text); /* it may hold a password, and the process ends */
     return answer;
 }
+
+const char *text_in(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+json_int_t number_in(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+/* The answer when it is good, else NULL after saying what the gateway said. */
+json_t *ask_or_complain(const char *socket, json_t *q)
+{
+    json_t *a = ask(socket, q);
+    if (!a || json_is_true(json_object_get(a, "ok")))
+        return a;
+    const char *field = text_in(a, "field");
+    fprintf(stderr, "sallyportctl: %s%s%s\n%s", field, field[0] ? ": " : "", text_in(a, "error"),
+            text_in(a, "text"));
+    json_decref(a);
+    return NULL;
+}
+
+int done(json_t *answer)
+{
+    json_decref(answer);
+    return answer ? 0 : 1;
+}
+
+json_t *command(const char *name)
+{
+    return json_pack("{s:s}", "command", name);
+}
+
+bool wants_json(int argc, char **argv)
+{
+    return argc == 1 && strcmp(argv[0], "--json") == 0;
+}
+
+json_t *ask_list(const char *socket, const char *name, const char *list, int argc, int *code)
+{
+    json_t *a = ask_or_complain(socket, command(name));
+    *code = a ? 0 : 1;
+    if (!a || !argc)
+        return a;
+    json_dumpf(json_object_get(a, list), stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(a);
+    return NULL;
+}

@@ -9,41 +9,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char *text_in(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
-static json_int_t number_in(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
-/* The answer when it is good, else NULL after saying what the gateway said. */
-static json_t *ask_or_complain(const char *socket, json_t *q)
-{
-    json_t *a = ask(socket, q);
-    if (!a || json_is_true(json_object_get(a, "ok")))
-        return a;
-    const char *field = text_in(a, "field");
-    fprintf(stderr, "sallyportctl: %s%s%s\n%s", field, field[0] ? ": " : "", text_in(a, "error"),
-            text_in(a, "text"));
-    json_decref(a);
-    return NULL;
-}
-
-static int done(json_t *answer)
-{
-    json_decref(answer);
-    return answer ? 0 : 1;
-}
-
-static json_t *command(const char *name)
-{
-    return json_pack("{s:s}", "command", name);
-}
-
 int ctl_ping(const char *socket, int argc, char **argv)
 {
     (void)argv;
@@ -85,25 +50,6 @@ int ctl_stats(const char *socket, int argc, char **argv)
     if (a)
         printf("%s%s", text_in(a, "text"), strcmp(format, "json") == 0 ? "\n" : "");
     return done(a);
-}
-
-static bool wants_json(int argc, char **argv)
-{
-    return argc == 1 && strcmp(argv[0], "--json") == 0;
-}
-
-/* The list of that name, or NULL when it was printed as JSON or could not be had; *code is what to exit with
- * then. The answer is the caller's. */
-static json_t *ask_list(const char *socket, const char *name, const char *list, int argc, int *code)
-{
-    json_t *a = ask_or_complain(socket, command(name));
-    *code = a ? 0 : 1;
-    if (!a || !argc)
-        return a;
-    json_dumpf(json_object_get(a, list), stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(a);
-    return NULL;
 }
 
 static void print_count(const json_t *a, const json_t *list)

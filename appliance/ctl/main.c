@@ -1,4 +1,5 @@
-/* sallyportctl: the operator's tool. Exit 0: done; 1: the gateway said no or is not there; 2: usage. */
+/* sallyportctl: the operator's tool. Exit 0: done; 1: the gateway said no or is not there; 2: usage; 3: of
+ * `policy test`: the request is refused. */
 #include "appliance/ctl/commands.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -23,6 +24,15 @@ static const char usage_text[] =
     "  reload                       read the configuration and the certificates again; drops no connection\n"
     "  keys rotate                  new keys for TLS tickets and sealed tokens now; the old ones still open\n"
     "  drain                        accept no new connection, let the standing ones end\n"
+    "  bans list [--json]           which addresses are shut out, why, and until when\n"
+    "  bans add ADDRESS [--for 10m] [--reason TEXT]\n"
+    "                               shut one out, for a time or for ever; closes its connections\n"
+    "  bans remove ADDRESS          let it in again\n"
+    "  bans clear                   let all of them in again\n"
+    "  policy list [--json]         the rules, and how often each was met\n"
+    "  policy test [--config FILE] [--source A] [--direction phone|core] [--transport tls|tcp|udp]\n"
+    "              [--registered] [--identity URI] FILE|-\n"
+    "                               which rule a SIP request meets, and why; exit 0: it passes, 3: refused\n"
     "  config check FILE            find mistakes, start nothing\n"
     "  config diff FILE FILE        what would change, and when it would count\n"
     "  config show FILE             every key with its value and meaning\n"
@@ -55,6 +65,12 @@ static const struct {
     {{"reload", NULL}, ctl_reload},
     {{"keys", "rotate"}, ctl_keys_rotate},
     {{"drain", NULL}, ctl_drain},
+    {{"bans", "list"}, ctl_bans_list},
+    {{"bans", "add"}, ctl_bans_add},
+    {{"bans", "remove"}, ctl_bans_remove},
+    {{"bans", "clear"}, ctl_bans_clear},
+    {{"policy", "list"}, ctl_policy_list},
+    {{"policy", "test"}, ctl_policy_test},
     {{"config", "check"}, ctl_config_check},
     {{"config", "diff"}, ctl_config_diff},
     {{"config", "show"}, ctl_config_show},

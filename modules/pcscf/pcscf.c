@@ -67,6 +67,8 @@ static int init(struct pcscf *p, sip_send *send)
         rc = core_link_init(&p->core, p);
     if (rc == 0)
         rc = emergency_init(p);
+    if (rc == 0)
+        rc = gate_init(p);
     if (rc < 0)
         return rc;
     clean_rows(p);
@@ -101,6 +103,7 @@ void pcscf_destroy(struct pcscf *p)
     sip_layer_destroy(p->layer);
     p->layer = NULL;
     core_link_fini(&p->core, p);
+    gate_fini(p);
     phones_clear(p);
     map_fini(&p->phones);
     map_fini(&p->registered);
@@ -126,8 +129,10 @@ bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
     struct sip_fault fault;
     if (sip_msg_parse(&m, msg, carrier_of(from), &fault) < 0)
         return answer_fault(p, from, &m, &fault);
-    sip_layer_receive(p->layer, from, &m);
-    return true;
+    enum gate_verdict gate = gate_ask(p, from, &m);
+    if (gate == GATE_OPEN)
+        sip_layer_receive(p->layer, from, &m);
+    return gate != GATE_CLOSED;
 }
 
 static void receive(struct worker *w, const struct sip_hop *from, struct bytes msg)
@@ -186,14 +191,21 @@ static void reload(struct worker *w, const struct config *old)
     struct pcscf *p = pcscf_of(w);
     p->config = config_of(w->config, &pcscf_settings);
     p->emergency = config_of(w->config, &emergency_settings);
+    gate_reload(p);
     sip_layer_reload(p->layer, config_of(w->config, &sip_settings));
     core_link_reload(p);
 }
 
+/* What a connection has, registered or not. */
+struct phone_conn {
+    struct gate_pass pass; /* first: the gate knows no more of it */
+    struct sip_framer framer;
+};
+
 static void opened(struct conn *c)
 {
     struct pcscf *p = pcscf_of(c->w);
-    struct sip_framer *f = calloc(1, sizeof(*f));
+    struct phone_conn *f = calloc(1, sizeof(*f));
     if (!f) {
         conn_close(c, CLOSE_MEMORY);
         return;
@@ -228,10 +240,11 @@ static size_t data(struct conn *c, struct bytes in)
      * it. */
     const size_t half = (size_t)p->config->max_message / 2;
     const struct sip_frame_limits limits = {.head = half, .body = half};
+    struct phone_conn *state = c->state;
     size_t eaten = 0;
     for (;;) {
         struct bytes rest = bytes_skip(in, eaten);
-        struct sip_frame f = sip_frame_next(c->state, &limits, rest);
+        struct sip_frame f = sip_frame_next(&state->framer, &limits, rest);
         switch (f.kind) {
         case SIP_FRAME_MORE:
             return eaten;

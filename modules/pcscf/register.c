@@ -1,5 +1,6 @@
 #include "modules/pcscf/register.h"
 #include "modules/pcscf/access_network.h"
+#include "modules/pcscf/backoff.h"
 #include "modules/pcscf/charging.h"
 #include "modules/pcscf/contact.h"
 #include "modules/pcscf/core_attempt.h"
@@ -89,6 +90,7 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
     int verdict = core_attempt_response(&g->attempt, b, rs);
     if (verdict || rs->status < 200)
         return verdict;
+    backoff_learn(g->p, &g->flow, rq, rs);
     if (rs->status < 300) {
         if (rq)
             on_success(g, rq, rs);
@@ -231,6 +233,8 @@ static void forward(struct server_txn *st, const struct registering *g, const st
 void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
 {
     pcscf_count(p, PCSCF_REQUESTS_PHONE);
+    if (backoff_refuses(p, st, rq))
+        return;
     struct registering g;
     struct sip_hop core = core_link_hop_by(p, rq->call_id);
     if (refuse_interval(p, st, rq))

@@ -74,7 +74,8 @@ static int prepare(struct pcscf *p, const struct sip_hop *from, const struct sip
         return passage_from_core(p, rq, g);
     }
     pcscf_count(p, PCSCF_REQUESTS_PHONE);
-    return passage_from_phone(p, &from->flow, rq, g);
+    int status = passage_from_phone(p, &from->flow, rq, g);
+    return status ? status : gate_reroute(p, g);
 }
 
 static void forward(struct server_txn *st, const struct passage *g)

@@ -4,6 +4,7 @@
 #pragma once
 #include "appliance/base/map.h"
 #include "modules/pcscf/core_link.h"
+#include "modules/pcscf/gate.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/reg_event.h"
 #include "modules/sip/transaction.h"
@@ -19,6 +20,7 @@ struct pcscf {
     const struct emergency_config *emergency;
     char ecscf_route[CORE_HOST_MAX]; /* "<sip:address:port;lr>" */
     struct core_link core;
+    struct gate gate;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */
 };
 

@@ -128,6 +128,11 @@ static struct server_txn *server_find(struct sip_layer *l, const struct sip_hop 
     return NULL;
 }
 
+bool sip_layer_has(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
+{
+    return server_find(l, from, rq, rq->method_name) != NULL;
+}
+
 /* What a request costs while it waits. */
 static size_t server_cost(const struct sip_msg *rq)
 {

@@ -237,6 +237,12 @@ bool layer_ack_is_stateless(const struct sip_layer *l, const struct sip_msg *ack
 
 int sip_layer_refuse(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq, int status)
 {
+    return sip_layer_refuse_with(l, from, rq, status, NULL);
+}
+
+int sip_layer_refuse_with(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq,
+                          int status, const char *reason)
+{
     char tag[32], retry[48];
     struct sip_hop to = sip_reply_hop(from, rq);
     struct buf *out = layer_out(l);
@@ -247,6 +253,7 @@ int sip_layer_refuse(struct sip_layer *l, const struct sip_hop *from, const stru
     struct sip_reply r = {
         .request = rq,
         .status = (uint16_t)status,
+        .reason = reason,
         .to_tag = bytes_str(tag),
         .source = from->kind == HOP_FLOW ? &from->flow.peer : NULL,
     };

@@ -134,6 +134,11 @@ int sip_layer_send(struct sip_layer *l, const struct sip_hop *to, struct bytes m
 /* Answers a request statelessly (RFC 3261 8.2.7): for what is too broken or too much for a transaction.
  * Copies what a response needs from rq. No-op for an ACK. 0 or -errno. */
 int sip_layer_refuse(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq, int status);
+/* The same with a reason phrase of your own; NULL: the usual one. */
+int sip_layer_refuse_with(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq,
+                          int status, const char *reason);
+/* Is it a retransmission of a request that has a transaction here? */
+bool sip_layer_has(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
 /* Where a response to this request goes (RFC 3261 18.2.2, RFC 3581 4): back on the connection; for UDP to the
  * source address, and to its port with rport, else to the port of the top Via's sent-by. */
 struct sip_hop sip_reply_hop(const struct sip_hop *from, const struct sip_msg *rq);

@@ -218,13 +218,15 @@ class Gateway:
             context.minimum_version = context.maximum_version = version
         return context
 
-    def connect_tcp(self, space=None, port=None, timeout=10, address=None):
+    def connect_tcp(self, space=None, port=None, timeout=10, address=None, source=None):
         address = address or self.address
         with net.inside(space):
             s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         s.settimeout(timeout)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if source:
+                s.bind((source, 0))
             s.connect((address, port or self.port))
         except OSError:
             s.close()
@@ -232,8 +234,8 @@ class Gateway:
         return s
 
     def connect_tls(self, space=None, port=None, timeout=10, context=None, name="gw.ims.test", session=None,
-                    address=None):
-        raw = self.connect_tcp(space, port, timeout, address)
+                    address=None, source=None):
+        raw = self.connect_tcp(space, port, timeout, address, source)
         try:
             return (context or self.tls_context()).wrap_socket(raw, server_hostname=name, session=session)
         except (OSError, ssl.SSLError):

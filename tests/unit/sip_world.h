@@ -41,10 +41,15 @@ struct world {
 static int64_t world_wall = 1700000000; /* when a world begins */
 static struct world *the_world;         /* the hook of sip_send has no argument of its own */
 
-static const struct settings *const world_tables[] = {&pcscf_settings, &emergency_settings,
-                                                      &registrar_settings, &sip_settings, NULL};
-static const struct stat_table *const world_stats[] = {&pcscf_stats, &core_stats, &registrar_stats,
-                                                       &sip_stats, NULL};
+static const struct settings *const world_tables[] = {&abuse_settings,
+                                                      &pcscf_settings,
+                                                      &emergency_settings,
+                                                      &policy_settings,
+                                                      &registrar_settings,
+                                                      &sip_settings,
+                                                      NULL};
+static const struct stat_table *const world_stats[] = {
+    &abuse_stats, &core_stats, &pcscf_stats, &policy_stats, &registrar_stats, &sip_stats, NULL};
 
 static inline int world_send(struct worker *w, const struct sip_entity *self, const struct sip_hop *to,
                              struct bytes msg)
