@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -79,6 +80,7 @@ static inline int listen_at(uint16_t port, struct addr *out)
     socklen_t n = sizeof(sin);
     sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(fd, (struct sockaddr *)&sin, n) < 0 || listen(fd, 8) < 0) {
         close(fd);
         return -1;
@@ -371,18 +373,50 @@ static inline size_t send_all(struct house *h, int fd, size_t from, size_t upto)
     return from;
 }
 
-/* Reads what is there and comes, and compares; how much it was. */
-static inline size_t read_all(struct house *h, int fd, size_t from)
+/* Reads what is there, and compares; how much there was. */
+static inline size_t read_some(struct house *h, int fd, size_t from)
 {
     static uint8_t got[1 << 18];
+    ssize_t n = recv(fd, got, sizeof(got), 0);
+    for (ssize_t i = 0; i < n; i++)
+        if (got[i] != h->block[(from + (size_t)i) % (1 << 20)])
+            fail_msg("byte %zu is another", from + (size_t)i);
+    turns(h, 1);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Until nothing comes any more; how much it was. */
+static inline size_t read_all(struct house *h, int fd, size_t from)
+{
     for (int still = 0; still < 20;) {
-        ssize_t n = recv(fd, got, sizeof(got), 0);
-        still = n > 0 ? 0 : still + 1;
-        for (ssize_t i = 0; i < n; i++)
-            if (got[i] != h->block[(from + (size_t)i) % (1 << 20)])
-                fail_msg("byte %zu is another", from + (size_t)i);
-        from += n > 0 ? (size_t)n : 0;
-        turns(h, 1);
+        size_t n = read_some(h, fd, from);
+        still = n ? 0 : still + 1;
+        from += n;
     }
     return from;
+}
+
+/* It comes so far, and no further. The kernel takes its time for it when the machine is busy. */
+static inline void read_upto(struct house *h, int fd, size_t from, size_t upto)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (int still = 0; from < upto && still < 2000;) {
+        size_t n = read_some(h, fd, from);
+        still = n ? 0 : still + 1;
+        from += n;
+        if (!n)
+            poll(&p, 1, 1);
+    }
+    assert_int_equal(read_all(h, fd, from), upto);
+}
+
+/* The other side has closed, after all that was read. */
+static inline void expect_over(struct house *h, int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    for (int i = 0; i < 2000 && !is_over(fd); i++) {
+        turns(h, 1);
+        poll(&p, 1, 1);
+    }
+    assert_true(is_over(fd));
 }
