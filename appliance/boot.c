@@ -34,22 +34,13 @@ void roof_set_log(struct log *log, const struct config *c)
     log->burst = (unsigned)lc->burst;
 }
 
-/* One text line after another, each as a log event of its own. */
-static void log_lines(struct log *log, const char *event, const struct buf *text)
-{
-    struct bytes rest = buf_bytes(text), line;
-    while (bytes_split(&rest, '\n', &line))
-        if (line.n)
-            log_error(log, event, F_BYTES("problem", line));
-}
-
 static int check_door(struct roof *r)
 {
     struct buf out;
     buf_init(&out);
     int rc = door_check(r->config, sallyport_modules, &out);
     if (rc)
-        log_lines(&r->log, "boot.config_refused", &out);
+        log_lines(&r->log, LOG_ERROR, "boot.config_refused", "problem", buf_bytes(&out));
     buf_fini(&out);
     return rc;
 }

@@ -34,11 +34,8 @@ static void on_reload_letter(struct worker *w, struct letter *l)
     }
     buf_init(&out);
     int rc = roof_reload(rl->roof, w, &out);
-    struct bytes rest = buf_bytes(&out), line;
-    while (bytes_split(&rest, '\n', &line))
-        if (line.n)
-            log_at(&w->log, rc ? LOG_ERROR : LOG_INFO, rc ? "reload.refused" : "reload.change",
-                   F_BYTES("text", line));
+    log_lines(&w->log, rc ? LOG_ERROR : LOG_INFO, rc ? "reload.refused" : "reload.change", "text",
+              buf_bytes(&out));
     buf_fini(&out);
     free(rl);
 }

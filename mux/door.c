@@ -79,15 +79,6 @@ static bool has_tls_listener(const struct door_config *c)
     return false;
 }
 
-static void log_lines(struct worker *w, enum log_level level, const char *event, struct buf *lines)
-{
-    struct bytes rest = buf_bytes(lines), line;
-    while (bytes_split(&rest, '\n', &line)) {
-        if (line.n)
-            log_at(&w->log, level, event, F_BYTES("problem", line));
-    }
-}
-
 static int load_tls(struct door *d)
 {
     struct worker *w = d->w;
@@ -101,7 +92,7 @@ static int load_tls(struct door *d)
         tls_drop(d->tls);
         d->tls = fresh;
     } else {
-        log_lines(w, LOG_ERROR, "tls.cannot_load", &why);
+        log_lines(&w->log, LOG_ERROR, "tls.cannot_load", "problem", buf_bytes(&why));
     }
     buf_fini(&why);
     return fresh ? 0 : -EINVAL;
@@ -119,7 +110,7 @@ static void warn_of_limits(struct door *d)
                  F_INT("connections_max", d->config->connections_max), F_STR("hint", "raise LimitNOFILE"));
     buf_init(&ages);
     tls_files_warn(config_of(w->config, &tls_settings), &ages);
-    log_lines(w, LOG_WARN, "tls.certificate", &ages);
+    log_lines(&w->log, LOG_WARN, "tls.certificate", "problem", buf_bytes(&ages));
     buf_fini(&ages);
 }
 

@@ -270,3 +270,11 @@ void log_event(struct log *log, enum log_level level, const char *event, const s
     put_out(log, &l);
     errno = saved;
 }
+
+void log_lines(struct log *log, enum log_level level, const char *event, const char *key, struct bytes text)
+{
+    struct bytes line;
+    while (bytes_split(&text, '\n', &line))
+        if (line.n)
+            log_at(log, level, event, F_BYTES(key, line));
+}

@@ -62,6 +62,10 @@ void log_never_blocks(int fd);
 void log_event(struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t n);
 
+/* One line of the text after another, each as an event of its own with the line under that key; empty ones
+ * are left out. */
+void log_lines(struct log *log, enum log_level level, const char *event, const char *key, struct bytes text);
+
 #define log_at(log, lvl, event, ...)                                                                         \
     do {                                                                                                     \
         if ((lvl) >= (log)->level)                                                                           \

@@ -370,6 +370,19 @@ static void a_full_socket_does_not_block(void **state)
     fill_up(ends);
 }
 
+static void each_line_is_an_event(void **state)
+{
+    struct desk *d = desk_open(LOG_TEXT);
+    d->log.level = LOG_INFO;
+    log_lines(&d->log, LOG_WARN, "two.lines", "text", BYTES("first\n\nand second\n"));
+    log_lines(&d->log, LOG_DEBUG, "two.lines", "text", BYTES("below the level\n"));
+    const char *text = said(d);
+    assert_int_equal(count_lines(text), 2);
+    assert_non_null(strstr(text, "WARN two.lines text=first"));
+    assert_non_null(strstr(text, "WARN two.lines text=\"and second\""));
+    desk_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_wall_clock_set_back_does_not_silence),
         cmocka_unit_test(more_names_than_rows_are_all_said),
         cmocka_unit_test(no_burst_no_limit),
+        cmocka_unit_test(each_line_is_an_event),
         cmocka_unit_test(a_full_pipe_does_not_block_and_errno_stays),
         cmocka_unit_test(a_full_socket_does_not_block),
     };

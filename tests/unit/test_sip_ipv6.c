@@ -6,29 +6,13 @@
 #include <cmocka.h>
 
 #include "modules/sip/edit.h"
-#include "sip_text.h"
-
-static struct sip_msg m;
-static struct sip_fault fault;
-static struct bytes file;
+#include "sip_torture.h"
 
 static int load(const char *name)
 {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/rfc5118/%s.sip", TEST_DATA, name);
-    struct bytes raw = read_file(path);
-    if (!raw.p)
-        fail_msg("cannot read %s", path);
-    file = exact(raw);
-    drop(raw);
-    return sip_msg_parse(&m, file, SIP_DATAGRAM, &fault);
-}
-
-static int unload(void **state)
-{
-    drop(file);
-    file = BYTES_NONE;
-    return 0;
+    char path[64];
+    snprintf(path, sizeof(path), "rfc5118/%s.sip", name);
+    return load_file(path);
 }
 
 static void assert_ip(const struct addr *a, const char *text)

@@ -9,30 +9,14 @@
 #include "modules/sip/digest.h"
 #include "modules/sip/edit.h"
 #include "modules/sip/frame.h"
-#include "sip_text.h"
+#include "sip_torture.h"
 #include <errno.h>
-
-static struct sip_msg m;
-static struct sip_fault fault;
-static struct bytes file;
 
 static int load(const char *name)
 {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/rfc4475/%s.dat", TEST_DATA, name);
-    struct bytes raw = read_file(path);
-    if (!raw.p)
-        fail_msg("cannot read %s", path);
-    file = exact(raw);
-    drop(raw);
-    return sip_msg_parse(&m, file, SIP_DATAGRAM, &fault);
-}
-
-static int unload(void **state)
-{
-    drop(file);
-    file = BYTES_NONE;
-    return 0;
+    char path[64];
+    snprintf(path, sizeof(path), "rfc4475/%s.dat", name);
+    return load_file(path);
 }
 
 /* status 0: accepted by the codec; what an element does with it then is in `why`. */
