@@ -77,6 +77,7 @@ static int begin_worker(struct worker *w)
     r->control_fd = -1; /* it owns the socket, or has closed it */
     rotation_start(&r->rotation, r, w);
     warden_start(&r->warden, w);
+    trimming_start(&r->trimming, w);
     return r->control ? 0 : -ENOMEM;
 }
 
@@ -87,6 +88,7 @@ static void end_worker(struct worker *w)
         door_stop(w);
         return;
     }
+    trimming_stop(&r->trimming);
     rotation_stop(&r->rotation);
     warden_stop(&r->warden, w);
     control_destroy(r->control);

@@ -6,6 +6,7 @@
 #pragma once
 #include "appliance/control.h"
 #include "appliance/core/keyring.h"
+#include "appliance/core/trimming.h"
 #include "appliance/rotation.h"
 #include "appliance/settings.h"
 #include "appliance/warden.h"
@@ -20,6 +21,7 @@ struct roof {
     struct keyring keyring; /* newest; main until roof_start returns, then management */
     struct rotation rotation;
     struct warden warden;
+    struct trimming trimming;
     char control_path[108];  /* of the socket, once it is there: UNIX_PATH_MAX */
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */

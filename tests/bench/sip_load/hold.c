@@ -28,30 +28,40 @@ int run_hold(const struct options *o)
     return 0;
 }
 
-static void again(struct phone *p)
+/* The next one that is there and idle. */
+static void register_next(struct swarm *s)
 {
-    if (!p->swarm->stopping)
+    unsigned *next = s->arg;
+    for (unsigned i = 0; i < s->n && !s->stopping; i++) {
+        struct phone *p = &s->phones[(*next)++ % s->n];
+        if (p->link != LINK_UP || p->deed != IDLE)
+            continue;
         ua_register(p);
+        return;
+    }
 }
 
 static void on_end(struct phone *p, enum deed deed, int status)
 {
     (void)deed, (void)status;
-    again(p);
+    register_next(p->swarm);
 }
 
-/* Every phone registers without a pause for so long; then all are quiet, and the memory is looked at until it
- * is back at a tenth above what it was, or `warmup` has passed. The phones stay. */
+/* Phones register without a pause for so long, `flight` of them at a time, a different one each time; then
+ * all are quiet, and the memory is looked at until it is back at a tenth above what it was, or `warmup` has
+ * passed. The phones stay. */
 int run_storm(const struct options *o)
 {
     static const struct job job = {.up = ua_register, .ended = on_end, .closed = phone_open};
     struct swarm s;
+    unsigned next = 0;
     swarm_open(&s, o, &job, o->phones);
+    s.arg = &next;
     gather(&s);
     swarm_run(&s, 2);
     long before = share_of(o->server_pid), peak = before;
-    for (unsigned i = 0; i < s.n; i++)
-        again(&s.phones[i]);
+    for (unsigned i = 0; i < o->flight; i++)
+        register_next(&s);
     for (uint64_t until = time_now() + time_seconds(o->seconds); time_now() < until;) {
         swarm_run(&s, 0.5);
         long n = share_of(o->server_pid);
