@@ -85,6 +85,27 @@ static const char *const soft[] = {
     "  times INTEGER NOT NULL,"
     "  note TEXT NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+    "CREATE TABLE dialog (" /* calls that stand, as the P-CSCF knows them (RFC 3261 12) */
+    "  call_id TEXT NOT NULL,"
+    "  phone_tag TEXT NOT NULL,"
+    "  far_tag TEXT NOT NULL,"
+    "  aor TEXT NOT NULL,"
+    "  owner INTEGER NOT NULL," /* hashes of the address of record and of +sip.instance: who may come back */
+    "  instance INTEGER NOT NULL,"
+    "  flow TEXT NOT NULL,"
+    "  caller INTEGER NOT NULL," /* 1: the phone called */
+    "  phone TEXT NOT NULL,"     /* From and To values */
+    "  far TEXT NOT NULL,"
+    "  phone_target TEXT NOT NULL,"
+    "  far_target TEXT NOT NULL,"
+    "  route TEXT NOT NULL," /* towards the far end; towards the phone it is its flow */
+    "  phone_cseq INTEGER NOT NULL,"
+    "  far_cseq INTEGER NOT NULL,"
+    "  answered INTEGER NOT NULL,"
+    "  session INTEGER NOT NULL," /* seconds between refreshes (RFC 4028); 0: no timer */
+    "  expires INTEGER NOT NULL," /* without a refresh */
+    "  PRIMARY KEY (call_id, phone_tag, far_tag)"
+    ") STRICT, WITHOUT ROWID;",
     NULL,
 };
 

@@ -23,6 +23,7 @@ struct location;
 struct abuse;
 struct bans;
 struct quota;
+struct whereabouts;
 
 #define WORKER_MAX     64
 #define WORKER_ROOMS   16
@@ -73,15 +74,16 @@ struct gateway {
     struct store *store;
     struct directory *directory;
     struct stats *stats;
-    struct abuse *abuse;                 /* failures and bans; NULL in tests: nobody is suspected */
-    struct bans *bans;                   /* of abuse: what is asked for each connection */
-    _Atomic(struct guard *) guard;       /* the door's: connections counted over all workers */
-    _Atomic(struct location *) location; /* the embedded home network's: bindings of all workers */
-    _Atomic(struct quota *) quota;       /* TURN's: allocations by user, over all workers */
+    struct abuse *abuse;                       /* failures and bans; NULL in tests: nobody is suspected */
+    struct bans *bans;                         /* of abuse: what is asked for each connection */
+    _Atomic(struct guard *) guard;             /* the door's: connections counted over all workers */
+    _Atomic(struct location *) location;       /* the embedded home network's: bindings of all workers */
+    _Atomic(struct quota *) quota;             /* TURN's: allocations by user, over all workers */
+    _Atomic(struct whereabouts *) whereabouts; /* the P-CSCF's: on which flow each phone is */
     _Atomic uint64_t registrations; /* granted on phones' flows so far: the order of them over all workers */
-    uint32_t node;                       /* this node's number in sealed identifiers */
-    int64_t started;                     /* wall seconds */
-    void *roof;                          /* boot's own state */
+    uint32_t node;                  /* this node's number in sealed identifiers */
+    int64_t started;                /* wall seconds */
+    void *roof;                     /* boot's own state */
 };
 
 /* In memory only: no thread, no loop; now and wall are 0. For boot, and for tests (which set w->now

@@ -22,7 +22,7 @@ uint64_t flow_owner(struct bytes aor)
 uint64_t flow_instance(struct bytes instance)
 {
     static const struct hash_key key = {0x496e7374616e6365, 0x5246433536323634};
-    return instance.n ? bytes_hash(&key, instance) | 1 : 0;
+    return bytes_hash(&key, instance);
 }
 
 bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[static TOKEN_TEXT_MAX])

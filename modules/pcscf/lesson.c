@@ -40,7 +40,7 @@ static void learn_contact(const struct lesson *l, const struct sip_contact *aske
     if (!facts->key.n)
         return;
     facts->contact = asked->na.uri.text;
-    facts->instance = flow_instance(asked->instance);
+    facts->instance = flow_instance(asked->instance.n ? asked->instance : facts->key);
     facts->sos = contact_is_sos(asked);
     facts->expires = contact_granted(l->rs, asked);
     if (!facts->expires) {

@@ -1,4 +1,5 @@
 #include "modules/pcscf/passage.h"
+#include "modules/pcscf/absence.h"
 #include "modules/pcscf/access_network.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/identity.h"
@@ -15,16 +16,13 @@ static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
 
 /* ---- from a phone ---- */
 
-/* r NULL: an emergency call of somebody unregistered. */
-static int record(struct passage *g, const struct registration *r, const struct sip_msg *rq)
+static int record(struct passage *g, const struct sip_msg *rq)
 {
-    const struct flow_token whose = {
-        .owner = r ? flow_owner(r->aor) : 0, .instance = r ? r->instance : 0, .emergency = g->emergency};
-    return record_wanted(rq) ? record_begin(g, rq, &whose) : 0;
+    return record_wanted(rq) ? record_begin(g, rq) : 0;
 }
 
-static int in_dialog(const struct phone *ph, const struct registration *r, const struct sip_msg *rq,
-                     const struct route_top *top, struct passage *g)
+static int in_dialog(const struct phone *ph, const struct sip_msg *rq, const struct route_top *top,
+                     struct passage *g)
 {
     int status = record_check(g, ph, rq, top);
     if (status)
@@ -34,7 +32,7 @@ static int in_dialog(const struct phone *ph, const struct registration *r, const
         g->to = emergency_hop(g->p);
     else if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
         g->to = sip_hop_local(&pcscf_entity);
-    return record(g, r, rq);
+    return record(g, rq);
 }
 
 /* TS 24.229 5.2.6.3: the Service-Route of its registration is what counts; what the phone has put in gives
@@ -47,7 +45,7 @@ static int outside_dialog(const struct registration *r, const struct sip_msg *rq
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
     charging_icid_make(g->icid);
-    return record(g, r, rq);
+    return record(g, rq);
 }
 
 /* The next hop is that of the first Route that is left (RFC 3261 16.6 item 6). */
@@ -76,7 +74,7 @@ static int emergency(const struct registration *r, const struct sip_msg *rq, str
     if (r)
         identity_add_number(r, g->identity, sizeof(g->identity));
     emergency_begins(g->p, &g->flow, r != NULL);
-    return record(g, r, rq);
+    return record(g, rq);
 }
 
 int passage_from_phone(struct pcscf *p, const struct flow *from, const struct sip_msg *rq, struct passage *g)
@@ -87,11 +85,13 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     if (!route_read(p, rq, &top))
         return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
     const struct registration *r = ph ? identity_choose(ph, rq, g->identity, sizeof(g->identity)) : NULL;
+    g->owner = r ? r->where.owner : 0; /* none: an emergency call of somebody unregistered */
+    g->instance = r ? r->where.instance : 0;
     if (g->initial && emergency_is_called(p, &rq->ruri))
         return emergency(r, rq, g);
     if (g->initial && (!r || emergency_is_all(ph)))
         return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
-    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(r ? ph : NULL, r, rq, &top, g);
+    int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(r ? ph : NULL, rq, &top, g);
     if (status)
         return status;
     if (g->to.kind == HOP_NONE && !g->emergency)
@@ -101,20 +101,34 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
 
 /* ---- from the core ---- */
 
-static int find_flow(struct pcscf *p, struct bytes token, struct flow_token *t, struct passage *g)
+/* The flow that the token names, as long as its user is there; else the one where the same phone is now. A
+ * connection on which nobody is registered any more still carries what it began. Within a dialog a phone
+ * that is away is waited for; the core can try another flow for what begins one (RFC 5626 5.3.1). */
+static bool find_phone(struct pcscf *p, const struct flow_token *t, bool ours, struct passage *g)
 {
-    switch (flow_token_open(p->w, token, t)) {
-    case FLOW_TOKEN_FOREIGN:
-        return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
-    case FLOW_TOKEN_OLD:
-        return refuse(p, PCSCF_FLOW_FAILED, 430);
-    case FLOW_TOKEN_OK:
-        break;
-    }
+    const struct phone *ph = ours ? phone_find(p, &t->flow) : NULL;
     g->flow = t->flow;
-    g->emergency = t->emergency;
-    bool reached = flow_reaches(p, &g->flow) || (t->emergency && t->flow.transport == TRANSPORT_UDP);
-    return reached ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
+    if (ph && phone_owns(ph, t->owner))
+        return true;
+    if (whereabouts_find(p->whereabouts, t->owner, t->instance, &g->flow))
+        return true;
+    if (!ours)
+        return false;
+    if (flow_reaches(p, &t->flow) || (t->emergency && t->flow.transport == TRANSPORT_UDP))
+        return true;
+    return !g->initial && absence_is(p, &t->flow, t->owner, t->instance);
+}
+
+static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
+{
+    struct flow_token t;
+    enum flow_token_verdict v = flow_token_open(p->w, token, &t);
+    if (v == FLOW_TOKEN_FOREIGN)
+        return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
+    g->owner = t.owner;
+    g->instance = t.instance;
+    g->emergency = t.emergency;
+    return find_phone(p, &t, v == FLOW_TOKEN_OK, g) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
 }
 
 int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g)
@@ -125,8 +139,7 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
         return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
     if (!top.token.n) /* nothing says for whom: we look nobody up */
         return refuse(p, PCSCF_REFUSED_ROUTE, 404);
-    struct flow_token t;
-    int status = find_flow(p, top.token, &t, g);
+    int status = find_flow(p, top.token, g);
     if (status)
         return status;
     g->pop = top.own;
@@ -134,7 +147,7 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
     const struct phone *ph = phone_find(p, &g->flow);
     if (ph && g->initial)
         identity_called(ph, rq, g->identity, sizeof(g->identity));
-    return record_wanted(rq) ? record_begin(g, rq, &t) : 0;
+    return record(g, rq);
 }
 
 /* ---- changes ---- */
@@ -146,6 +159,7 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
     else if (g->pop)
         sip_edit_pop(e, SIP_H_ROUTE, g->pop);
     record_edit_request(g, e);
+    session_edit_request(&g->session, rq, e);
     trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     if (!g->from_phone)
         return;

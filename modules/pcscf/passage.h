@@ -7,6 +7,7 @@
 #include "modules/pcscf/charging.h"
 #include "modules/pcscf/core_attempt.h"
 #include "modules/pcscf/route.h"
+#include "modules/pcscf/session.h"
 #include "modules/sip/edit.h"
 #include "modules/sip/proxy.h"
 
@@ -22,6 +23,7 @@ struct passage {
     bool cut_routes;            /* the phone's own Routes give way to the Service-Route */
     unsigned pop;               /* our own Route values on top */
     char token[TOKEN_TEXT_MAX]; /* of our two Record-Route values; empty: none */
+    uint64_t owner, instance;   /* whose flow it is, as in a flow_token */
     /* From a phone: what we assert. To a phone: what it was called, to assert in its responses
      * (TS 24.229 5.2.6.4). */
     char identity[PASSAGE_IDENTITY_MAX];
@@ -30,6 +32,15 @@ struct passage {
      * or the room: use them before anything else runs. */
     struct sip_hop to;
     struct bytes uri, route;
+
+    /* What becomes of it, in the proxy's data only (dialog_watch.h). */
+    struct proxy *proxy;
+    struct list forks; /* the dialogs that it has made */
+    struct list wait;  /* for its phone to come back (absence.h) */
+    struct session_offer session;
+    uint64_t began, rang; /* ms; rang 0: no answer of any kind yet */
+    int heard;            /* the last status that came from further on */
+    bool cancelled;
 };
 
 /* Fill in *g. 0, or the status to refuse with (counted). */

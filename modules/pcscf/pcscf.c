@@ -1,5 +1,6 @@
 #include "modules/pcscf/pcscf.h"
 #include "appliance/core/store.h"
+#include "modules/pcscf/absence.h"
 #include "modules/pcscf/answer.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
@@ -35,13 +36,31 @@ static bool find_host(struct pcscf *p)
     return p->host[0] && sip_host_parse(bytes_str(p->host), false, &host) == strlen(p->host) && !host.port;
 }
 
-static const struct store_stmt delete_expired = {STORE_SOFT, "DELETE FROM registration WHERE expires <= ?1"};
+static const struct store_stmt delete_expired[] = {
+    {STORE_SOFT, "DELETE FROM registration WHERE expires <= ?1"},
+    {STORE_SOFT, "DELETE FROM dialog WHERE expires <= ?1"},
+};
 
 /* Rows of phones that never came back after an earlier end; one worker is enough to ask. */
 static void clean_rows(struct pcscf *p)
 {
-    if (p->w->id == 0 && p->w->gw->store)
-        store_exec(p->w->gw->store, &delete_expired, (const struct store_value[]){V_INT(p->w->wall)}, 1);
+    if (p->w->id != 0 || !p->w->gw->store)
+        return;
+    for (size_t i = 0; i < sizeof(delete_expired) / sizeof(delete_expired[0]); i++)
+        store_exec(p->w->gw->store, &delete_expired[i], (const struct store_value[]){V_INT(p->w->wall)}, 1);
+}
+
+/* What goes to a phone goes to where it is now: a response to a request that it made before it moved, an ACK,
+ * a CANCEL (RFC 3261 18.2.2 would have a new connection opened to it, which no firewall lets in). */
+static int follow_send(struct worker *w, const struct sip_entity *self, const struct sip_hop *to,
+                       struct bytes msg)
+{
+    const struct pcscf *p = pcscf_of(w);
+    struct sip_hop now = *to;
+    if (to->kind == HOP_FLOW && p->absences.count && !flow_reaches(p, &to->flow) &&
+        !absence_follow(p, &to->flow, &now.flow) && absence_is_lost(p, &to->flow))
+        return -ENOTCONN;
+    return p->send(w, self, &now, msg);
 }
 
 static int init(struct pcscf *p, sip_send *send)
@@ -52,7 +71,7 @@ static int init(struct pcscf *p, sip_send *send)
         .user = &pcscf_requests,
         .config = config_of(p->w->config, &sip_settings),
         .stats = stats_row(p->w->gw->stats, &sip_stats, p->w->id),
-        .send = send,
+        .send = follow_send,
         .state = p,
     };
     if (!find_host(p)) {
@@ -64,6 +83,10 @@ static int init(struct pcscf *p, sip_send *send)
     if (rc == 0)
         rc = map_init(&p->registered, 64);
     if (rc == 0)
+        rc = map_init(&p->dialogs, 64);
+    if (rc == 0)
+        rc = map_init(&p->absences, 64);
+    if (rc == 0)
         rc = core_link_init(&p->core, p);
     if (rc == 0)
         rc = emergency_init(p);
@@ -71,6 +94,10 @@ static int init(struct pcscf *p, sip_send *send)
         rc = gate_init(p);
     if (rc < 0)
         return rc;
+    p->send = send ? send : sip_hop_send;
+    p->whereabouts = whereabouts_join(p->w->gw);
+    if (!p->whereabouts)
+        return -ENOMEM;
     clean_rows(p);
     rc = reg_events_init(&p->reg_events, p);
     p->layer = rc < 0 ? NULL : sip_layer_create(&setup);
@@ -104,7 +131,12 @@ void pcscf_destroy(struct pcscf *p)
     p->layer = NULL;
     core_link_fini(&p->core, p);
     gate_fini(p);
+    dialogs_clear(p);
+    absences_clear(p);
     phones_clear(p);
+    whereabouts_part(p->w->gw, p->whereabouts);
+    map_fini(&p->absences);
+    map_fini(&p->dialogs);
     map_fini(&p->phones);
     map_fini(&p->registered);
     free(p);
@@ -123,12 +155,27 @@ static enum sip_carrier carrier_of(const struct sip_hop *from)
     return from->kind == HOP_FLOW && from->flow.transport == TRANSPORT_UDP ? SIP_DATAGRAM : SIP_STREAM;
 }
 
+/* Who moves to another worker's flow answers there what came by the old one; and what comes for him by an old
+ * token is that worker's affair, where his calls are now, unless its transaction is here already. */
+static uint16_t home_of(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *m)
+{
+    if (!m->request)
+        return sip_sort_response(m->raw, p->w->id);
+    if (!core_link_is_from(p, from))
+        return p->w->id;
+    uint16_t home = route_home(p, m);
+    return home == p->w->id || sip_layer_has(p->layer, from, m) ? p->w->id : home;
+}
+
 bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
 {
     struct sip_msg m;
     struct sip_fault fault;
     if (sip_msg_parse(&m, msg, carrier_of(from), &fault) < 0)
         return answer_fault(p, from, &m, &fault);
+    uint16_t home = home_of(p, from, &m);
+    if (home != p->w->id && sip_entity_post_to(p->w, home, &pcscf_entity, from, msg) == 0)
+        return true;
     enum gate_verdict gate = gate_ask(p, from, &m);
     if (gate == GATE_OPEN)
         sip_layer_receive(p->layer, from, &m);

@@ -20,9 +20,13 @@ struct pcscf_config {
     struct string_list dns_servers;
     const char *visited_network;
     int64_t flow_timer;        /* ms */
+    int64_t flow_grace;        /* ms */
     int64_t unregistered_idle; /* ms */
     int64_t max_message;       /* bytes */
     int64_t max_registrations;
+    int64_t max_dialogs; /* on a worker */
+    int64_t max_dialogs_per_phone;
+    int64_t session_expires; /* ms; 0: the edge asks for no session timer */
     bool reg_event;
     struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
     int64_t min_expires, max_expires;   /* ms; 0: none */
@@ -73,6 +77,17 @@ enum pcscf_stat {
     PCSCF_SHORTENED,
     PCSCF_EMERGENCY_ROUTED,
     PCSCF_EMERGENCY_ELSEWHERE,
+    PCSCF_HELD,
+    PCSCF_RESENT,
+    PCSCF_DIALOGS_MOVED,
+    PCSCF_DIALOGS_EARLY,     /* gauge */
+    PCSCF_DIALOGS_CONFIRMED, /* gauge */
+    PCSCF_DIALOGS_NOT_KEPT,
+    PCSCF_CALLS_ANSWERED,
+    PCSCF_CALLS_REFUSED,
+    PCSCF_CALLS_CANCELLED,
+    PCSCF_CALLS_ENDED, /* by enum dialog_end */
+    PCSCF_CALLS_ENDED_LAST = PCSCF_CALLS_ENDED + 4,
     PCSCF_STATS
 };
 

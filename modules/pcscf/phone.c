@@ -6,7 +6,7 @@
 
 /* ---- phones ---- */
 
-static uint64_t flow_hash(const struct pcscf *p, const struct flow *f)
+uint64_t flow_hash(const struct pcscf *p, const struct flow *f)
 {
     uint8_t packed[FLOW_WIRE];
     flow_pack(f, packed);
@@ -33,6 +33,7 @@ static struct phone *phone_create(struct pcscf *p, const struct flow *f)
     ph->farewell.fire = phone_on_farewell;
     list_init(&ph->registrations);
     list_init(&ph->left);
+    list_init(&ph->dialogs);
     map_insert(&p->phones, &ph->node, flow_hash(p, f));
     return ph;
 }
@@ -198,7 +199,7 @@ void phone_lost(struct pcscf *p, const struct flow *f)
         pcscf_count(p, PCSCF_FLOWS_LOST);
     timer_stop(&p->w->timers, &ph->farewell);
     list_each_safe (it, &ph->registrations)
-        registration_finish(container_of(it, struct registration, link), "flow closed");
+        registration_finish(container_of(it, struct registration, link), &registration_closed);
     list_each_safe (it, &ph->left)
         registration_forget_left(container_of(it, struct registration, link));
     phone_reap(ph);
@@ -246,10 +247,10 @@ void registrations_each(struct pcscf *p, void (*each)(const struct registration 
 
 /* ---- whose ---- */
 
-bool phone_owns(const struct phone *ph, const struct flow_token *t)
+bool phone_owns(const struct phone *ph, uint64_t owner)
 {
     list_each (it, &ph->registrations) {
-        if (flow_owner(container_of(it, struct registration, link)->aor) == t->owner)
+        if (container_of(it, struct registration, link)->where.owner == owner)
             return true;
     }
     return false;

@@ -19,11 +19,13 @@ struct phone {
     struct list registrations; /* newest first */
     unsigned n;                /* of them */
     struct list left;          /* registrations that are on a newer flow now */
+    struct list dialogs;       /* struct dialog */
     bool keeps_alive;          /* promised to send keep-alives at least as often as Flow-Timer says */
     bool sos;                  /* an emergency registration was made on it; stays so */
     struct timer farewell;     /* the network has ended the last one: the connection is to close */
 };
 
+uint64_t flow_hash(const struct pcscf *p, const struct flow *f); /* for the room's maps */
 struct phone *phone_find(const struct pcscf *p, const struct flow *f);
 /* Adds or refreshes. 0, -ENOMEM, -ENOSPC (pcscf.max_registrations). */
 int phone_register(struct pcscf *p, const struct flow *f, const struct registration_facts *facts);
@@ -57,13 +59,13 @@ void registration_leave(struct registration *r);
 struct flow_token {
     struct flow flow;
     uint64_t owner;    /* flow_owner() of the address of record that it was made for */
-    uint64_t instance; /* flow_instance() of the phone's +sip.instance; 0: it said none */
+    uint64_t instance; /* flow_instance(): which of his phones */
     bool emergency;    /* a dialog's with the E-CSCF; then the owner may be 0, nobody registered */
     bool has_route;    /* a dialog's, with the digest of its route set */
     uint8_t route[ROUTE_SET_DIGEST];
 };
 uint64_t flow_owner(struct bytes aor);
-uint64_t flow_instance(struct bytes instance); /* 0 for an empty one */
+uint64_t flow_instance(struct bytes instance); /* of +sip.instance, or of what else tells phones apart */
 /* NUL-terminated text. False: no room or no cipher. */
 bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[static TOKEN_TEXT_MAX]);
 enum flow_token_verdict {
@@ -72,8 +74,8 @@ enum flow_token_verdict {
     FLOW_TOKEN_FOREIGN /* forged, cut, or of another key */
 };
 enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out);
-/* Is somebody registered on that phone whom the token was made for? */
-bool phone_owns(const struct phone *ph, const struct flow_token *t);
+/* Is that user registered on that phone? */
+bool phone_owns(const struct phone *ph, uint64_t owner);
 /* Is one user registered on both flows, or has gone on from one to the other? */
 bool phones_share_user(const struct pcscf *p, const struct flow *a, const struct flow *b);
 /* Can a request be sent to that phone now? Only for flows of this worker. */

@@ -16,12 +16,14 @@ bool record_wanted(const struct sip_msg *rq)
     }
 }
 
-int record_begin(struct passage *g, const struct sip_msg *rq, const struct flow_token *whose)
+int record_begin(struct passage *g, const struct sip_msg *rq)
 {
-    struct flow_token t = *whose;
+    struct flow_token t = {.flow = g->flow,
+                           .owner = g->owner,
+                           .instance = g->instance,
+                           .emergency = g->emergency,
+                           .has_route = !g->from_phone};
     struct route_set way;
-    t.flow = g->flow;
-    t.has_route = !g->from_phone;
     if (t.has_route) {
         if (!route_set_read(rq, SIP_H_RECORD_ROUTE, 0, &way))
             return 400;
@@ -73,6 +75,12 @@ static bool find_own(const struct passage *g, const struct sip_msg *rs, struct o
     return false;
 }
 
+bool record_way(const struct passage *g, const struct sip_msg *rs, struct route_set *out)
+{
+    struct own_values own;
+    return g->token[0] && find_own(g, rs, &own) && route_set_read_above(rs, own.above, out);
+}
+
 void record_edit_response(const struct passage *g, const struct sip_msg *rs, struct sip_edit *e)
 {
     struct flow_token t;
@@ -113,7 +121,7 @@ static bool is_theirs(const struct passage *g, const struct phone *ph, const str
 {
     if (!ph)
         return v == FLOW_TOKEN_OK && t->emergency && flow_eq(&t->flow, &g->flow);
-    return v != FLOW_TOKEN_FOREIGN && (flow_eq(&t->flow, &g->flow) || phone_owns(ph, t));
+    return v != FLOW_TOKEN_FOREIGN && (flow_eq(&t->flow, &g->flow) || phone_owns(ph, t->owner));
 }
 
 int record_check(struct passage *g, const struct phone *ph, const struct sip_msg *rq,

@@ -176,17 +176,16 @@ static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_m
     return n > had && n > phone_room(p, sos);
 }
 
-/* Of the first contact that names one: a phone speaks for itself alone. */
+/* Of the first contact: a phone speaks for itself alone. */
 static uint64_t instance_of(const struct sip_msg *rq)
 {
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
     struct bytes item;
     struct sip_contact c;
-    while (sip_values_next(&it, &item)) {
-        if (sip_contact_parse(item, &c) && c.instance.n)
-            return flow_instance(c.instance);
-    }
-    return 0;
+    char key[SIP_CONTACT_KEY_MAX];
+    if (!sip_values_next(&it, &item) || !sip_contact_parse(item, &c) || c.na.star)
+        return 0;
+    return flow_instance(c.instance.n ? c.instance : bytes_of(key, contact_binding(&c, key)));
 }
 
 static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)

@@ -64,7 +64,7 @@ struct registration *registration_create(const struct registration_facts *f)
     if (!r)
         return NULL;
     keep_texts(r, f);
-    r->instance = f->instance;
+    r->where = (struct whereabout){.owner = flow_owner(r->aor), .instance = f->instance};
     r->proved = f->proved;
     r->sos = f->sos;
     list_init(&r->link);
@@ -91,7 +91,7 @@ bool registration_says(const struct registration *r, const struct registration_f
         if (!bytes_eq(*kept(r, i), fact(f, i)))
             return false;
     }
-    return r->sos == f->sos && r->instance == f->instance && r->path.n == f->path.n;
+    return r->sos == f->sos && r->where.instance == f->instance && r->path.n == f->path.n;
 }
 
 /* ---- its row ---- */
@@ -105,9 +105,7 @@ static const struct store_stmt put_row = {
 static const struct store_stmt delete_row = {
     STORE_SOFT, "DELETE FROM registration WHERE aor = ?1 AND contact_key = ?2 AND flow = ?3"};
 
-#define FLOW_TEXT (ADDR_TEXT + 8)
-
-static struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT])
+struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT])
 {
     char peer[ADDR_TEXT];
     addr_format(&f->peer, peer);

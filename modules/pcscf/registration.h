@@ -21,7 +21,7 @@ struct registration {
     uint64_t since;          /* worker ms: the core has granted or refreshed it */
     struct reg_event *event; /* reg_event.h; NULL: none */
     struct list at_event;
-    uint64_t instance;           /* flow_instance() of its +sip.instance; 0: none */
+    struct whereabout where;     /* of whom, and on which flow, for who looks for it */
     int64_t saved_end;           /* wall seconds: what the row says */
     bool present;                /* the directory was told that this user is here */
     bool proved;                 /* by TLS, with credentials that the home network has checked */
@@ -44,7 +44,7 @@ struct registration {
 struct registration_facts {
     struct bytes aor, key, contact, private_id, service_route, identities, charging, term_ioi;
     struct bytes path; /* what we put in, "<sip:...>" */
-    uint64_t instance; /* flow_instance() */
+    uint64_t instance; /* flow_instance(); without one of the phone's own, that of its key */
     uint32_t expires;  /* seconds, not 0 */
     bool proved, sos;
     bool keeps_alive; /* the phone sends keep-alives at least as often as Flow-Timer says */
@@ -63,6 +63,10 @@ void registration_save(struct registration *r);
  * phones that refresh much more often than they need cost the store nothing. */
 void registration_save_refreshed(struct registration *r);
 void registration_forget(const struct registration *r); /* and no row any more */
+
+/* "TLS 192.0.2.1:50000", as in the store's rows. */
+#define FLOW_TEXT (ADDR_TEXT + 8)
+struct bytes flow_text(const struct flow *f, char dst[static FLOW_TEXT]);
 
 /* ---- identities (identities.c; TS 24.229 5.2.6.3) ----
  * A registered address that its own P-Associated-URI does not list is barred: it may not be asserted. */

@@ -6,19 +6,20 @@
 /* For how long answers may come by a newer flow: longer than anybody lets a phone ring (timer C). */
 #define LEFT_MS 240000u
 
-static void finish_as(struct registration *r, const char *event, const char *why)
+const struct registration_ending registration_closed = {"sip.unregistered", "flow closed", DIALOG_LOST,
+                                                        false};
+static const struct registration_ending expired = {"sip.unregistered", "expired", DIALOG_UNREGISTERED, false};
+
+void registration_finish(struct registration *r, const struct registration_ending *how)
 {
     struct phone *ph = r->phone;
     struct pcscf *p = ph->room;
-    log_info(&p->w->log, event, F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer), F_STR("why", why));
+    log_info(&p->w->log, how->event, F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer),
+             F_STR("why", how->why));
     registration_forget(r);
     registration_withdraw(r);
     registration_destroy(r);
-}
-
-void registration_finish(struct registration *r, const char *why)
-{
-    finish_as(r, "sip.unregistered", why);
+    absence_begin(ph, how->calls, how->at_once);
 }
 
 /* Nothing may be left on that flow. */
@@ -32,7 +33,7 @@ static void settle(struct phone *ph)
 void registration_end(struct registration *r, const char *why)
 {
     struct phone *ph = r->phone;
-    registration_finish(r, why);
+    registration_finish(r, &(struct registration_ending){"sip.unregistered", why, DIALOG_UNREGISTERED, true});
     settle(ph);
 }
 
@@ -43,7 +44,7 @@ void registration_revoke(struct registration *r, const char *why, bool bye)
 {
     struct phone *ph = r->phone;
     struct worker *w = ph->room->w;
-    finish_as(r, "sip.revoked", why);
+    registration_finish(r, &(struct registration_ending){"sip.revoked", why, DIALOG_UNREGISTERED, true});
     if (bye && !ph->n && ph->flow.transport != TRANSPORT_UDP)
         timer_set(&w->timers, &ph->farewell, w->now + FAREWELL);
     settle(ph);
@@ -84,11 +85,15 @@ void registration_leave(struct registration *r)
     list_push_front(&ph->left, &r->link);
     r->expiry.fire = on_forget;
     timer_set(&p->w->timers, &r->expiry, p->w->now + LEFT_MS);
+    absence_begin(ph, DIALOG_LOST, false);
     settle(ph);
 }
 
 void registration_on_expiry(struct worker *w, struct timer *t)
 {
     (void)w;
-    registration_end(container_of(t, struct registration, expiry), "expired");
+    struct registration *r = container_of(t, struct registration, expiry);
+    struct phone *ph = r->phone;
+    registration_finish(r, &expired);
+    settle(ph);
 }

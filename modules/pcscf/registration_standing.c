@@ -49,6 +49,8 @@ void registration_enter(struct phone *ph, struct registration *r)
     ph->n++;
     ph->sos = ph->sos || r->sos;
     stat_inc(&p->stats[PCSCF_REGISTERED]);
+    r->where.flow = ph->flow;
+    absence_end(r);
 }
 
 /* It counts no longer. */
@@ -60,6 +62,7 @@ void registration_withdraw(struct registration *r)
         directory_leave(p->w->gw->directory, presence_name(r), p->w->now);
     r->present = false;
     reg_event_leave(r);
+    whereabouts_remove(p->whereabouts, &r->where);
     timer_stop(&p->w->timers, &r->expiry);
     list_remove(&r->link);
     map_remove(&p->registered, &r->by_aor);

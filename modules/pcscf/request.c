@@ -1,4 +1,6 @@
 #include "modules/pcscf/request.h"
+#include "modules/pcscf/absence.h"
+#include "modules/pcscf/dialog_watch.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/register.h"
@@ -78,13 +80,16 @@ static int prepare(struct pcscf *p, const struct sip_hop *from, const struct sip
     return status ? status : gate_reroute(p, g);
 }
 
-static void forward(struct server_txn *st, const struct passage *g)
+static void forward(struct server_txn *st, const struct sip_msg *rq, const struct passage *g)
 {
     struct proxy *proxy = proxy_create(st, &passage_proxy, sizeof(*g));
     if (!proxy)
         return;
     struct passage *own = proxy_data(proxy);
     *own = *g;
+    own->proxy = proxy;
+    own->session = session_read_offer(g->p, rq);
+    watch_request(own, rq);
     const struct proxy_target target = {
         .hop = g->to, .uri = g->uri, .route = g->route, .urgent = g->emergency};
     if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
@@ -109,7 +114,7 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     }
     int status = prepare(p, from, rq, &g);
     if (!status) {
-        forward(st, &g);
+        forward(st, rq, &g);
         return;
     }
     if (status == 380) {
@@ -118,6 +123,7 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     }
     log_debug(&p->w->log, "sip.refused", F_BYTES("method", rq->method_name), F_INT("status", status),
               F_ADDR("peer", &from->flow.peer));
+    watch_refused(p, from, rq, status);
     server_txn_refuse(st, status);
 }
 
@@ -138,6 +144,12 @@ static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct
     proxy_forward_ack(l, ack, &how);
 }
 
+static bool has_moved(const struct pcscf *p, const struct flow *old, const struct flow *now)
+{
+    struct flow known;
+    return absence_follow(p, old, &known) && flow_eq(&known, now);
+}
+
 /* Each side answers for itself: what a phone says is not believed as the core's word is. A phone that has
  * moved to a new connection may answer there. */
 static bool may_answer(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from)
@@ -146,7 +158,8 @@ static bool may_answer(struct sip_layer *l, const struct sip_hop *to, const stru
     bool core = core_link_is_from(p, to);
     if (core != core_link_is_from(p, from))
         return false;
-    return core || sip_hop_eq(to, from) || phones_share_user(p, &to->flow, &from->flow);
+    return core || sip_hop_eq(to, from) || phones_share_user(p, &to->flow, &from->flow) ||
+           has_moved(p, &to->flow, &from->flow);
 }
 
 static bool is_bounded(struct sip_layer *l, const struct sip_hop *from)

@@ -1,4 +1,6 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
+#include "modules/pcscf/absence.h"
+#include "modules/pcscf/dialog_watch.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/record.h"
@@ -20,6 +22,7 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
     int verdict = core_attempt_response(&g->attempt, b, rs);
     if (verdict)
         return verdict;
+    watch_response(g, proxy_request(proxy), rs);
     return g->from_phone && rs->status == 430 ? 480 : PROXY_GO_ON;
 }
 
@@ -67,22 +70,50 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     const struct passage *g = proxy_data(proxy);
     trust_apply(rs, g->from_phone ? TRUST_TO_PHONE : TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
     record_edit_response(g, rs, e);
+    session_edit_response(&g->session, rs, e);
     if (g->from_phone)
         edit_for_caller(g, rs, e);
     else
         edit_for_core(g, proxy_request(proxy), rs, e);
 }
 
+/* What was never in flight, because its connection was closing already, is answered at once: the core may
+ * have another flow to try. */
+static bool on_lost(struct proxy *proxy, const struct proxy_branch *b, int err)
+{
+    (void)b;
+    struct passage *g = proxy_data(proxy);
+    if (g->from_phone || err != -ENOTCONN || !g->owner || (g->initial && phone_find(g->p, &g->flow)))
+        return false;
+    return absence_hold(g);
+}
+
+static void on_cancel(struct proxy *proxy)
+{
+    struct passage *g = proxy_data(proxy);
+    g->cancelled = true;
+}
+
+static void on_final(struct proxy *proxy, int status)
+{
+    watch_final(proxy_data(proxy), proxy_request(proxy), status);
+}
+
 static void on_done(struct proxy *proxy)
 {
     struct passage *g = proxy_data(proxy);
     core_attempt_end(&g->attempt);
+    list_remove(&g->wait);
+    watch_done(g);
 }
 
 const struct proxy_user passage_proxy = {
     .edit_request = edit_request,
     .on_response = on_response,
     .on_failure = on_failure,
+    .on_lost = on_lost,
     .edit_response = edit_response,
+    .on_cancel = on_cancel,
+    .on_final = on_final,
     .on_done = on_done,
 };

@@ -7,6 +7,7 @@
 #include "modules/pcscf/gate.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/reg_event.h"
+#include "modules/pcscf/whereabouts.h"
 #include "modules/sip/transaction.h"
 
 struct pcscf {
@@ -16,6 +17,10 @@ struct pcscf {
     _Atomic uint64_t *stats;
     struct map phones;     /* struct phone, by flow */
     struct map registered; /* struct registration, by address of record */
+    struct map dialogs;    /* struct dialog, by Call-ID */
+    struct map absences;   /* struct absence, by the flow that is gone */
+    struct whereabouts *whereabouts;
+    sip_send *send; /* of what the layer sends, once it is known where to */
     struct reg_events reg_events;
     const struct emergency_config *emergency;
     char ecscf_route[CORE_HOST_MAX]; /* "<sip:address:port;lr>" */

@@ -170,3 +170,19 @@ uint16_t route_sort(struct worker *w, struct bytes msg)
     }
     return sort_request_uri(w, msg);
 }
+
+uint16_t route_home(struct pcscf *p, const struct sip_msg *rq)
+{
+    struct route_top top;
+    struct flow_token t;
+    struct flow now;
+    const struct phone *ph;
+    if (!route_read(p, rq, &top) || !top.token.n)
+        return p->w->id;
+    if (flow_token_open(p->w, top.token, &t) == FLOW_TOKEN_FOREIGN)
+        return p->w->id;
+    ph = phone_find(p, &t.flow);
+    if (ph && phone_owns(ph, t.owner))
+        return p->w->id;
+    return whereabouts_find(p->whereabouts, t.owner, t.instance, &now) ? now.conn.worker : p->w->id;
+}

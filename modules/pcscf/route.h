@@ -37,3 +37,5 @@ bool route_follows(const struct pcscf *p, const struct sip_msg *rq, struct bytes
 /* The worker whose flow the top Route of a raw request names; `here` when there is none. For sorting: looks
  * at bytes only as far as it must. */
 uint16_t route_sort(struct worker *w, struct bytes msg);
+/* The worker on whose flow the phone of the top Route's token is now; ours when it is nowhere else. */
+uint16_t route_home(struct pcscf *p, const struct sip_msg *rq);

@@ -1,4 +1,5 @@
 #include "modules/pcscf/core_link.h"
+#include "modules/pcscf/dialog.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/trust.h"
 #include "modules/sip/headers.h"
@@ -140,6 +141,15 @@ static const struct setting items[] = {
      .max = 86400000,
      .help = "Flow-Timer for phones that register with outbound (RFC 5626); 0: none is sent",
      .reload = RELOAD_NEW},
+    {.key = "flow_grace",
+     .type = SETTING_DURATION,
+     .offset = AT(flow_grace),
+     .preset = "20s",
+     .max = 600000,
+     .help =
+         "how long the calls of a phone whose connection is gone, and requests to it, wait for it to come "
+         "back on another one; 0: they end at once",
+     .reload = RELOAD_NEW},
     {.key = "unregistered_idle",
      .type = SETTING_DURATION,
      .offset = AT(unregistered_idle),
@@ -164,6 +174,31 @@ static const struct setting items[] = {
      .min = 1,
      .max = 1024,
      .help = "registered contacts on one connection at most",
+     .reload = RELOAD_NEW},
+    {.key = "max_dialogs",
+     .type = SETTING_INT,
+     .offset = AT(max_dialogs),
+     .preset = "20000",
+     .min = 1,
+     .max = 1000000,
+     .help =
+         "calls that one worker keeps in mind, at about 1.5 KB each; more of them pass, but are not ended "
+         "when their phone is gone",
+     .reload = RELOAD_NEW},
+    {.key = "max_dialogs_per_phone",
+     .type = SETTING_INT,
+     .offset = AT(max_dialogs_per_phone),
+     .preset = "32",
+     .min = 1,
+     .max = 1000,
+     .help = "the same for one connection",
+     .reload = RELOAD_NEW},
+    {.key = "session_expires",
+     .type = SETTING_DURATION,
+     .offset = AT(session_expires),
+     .preset = "0s",
+     .max = 86400000,
+     .help = "session timer to ask for where neither end of a call does (RFC 4028), 90s or more; 0: none",
      .reload = RELOAD_NEW},
     {.key = "reg_event",
      .type = SETTING_BOOL,
@@ -278,6 +313,31 @@ static const struct stat_def defs[PCSCF_STATS] = {
                                 "Emergency requests: sent to the E-CSCF, or told to go elsewhere (380)",
                                 STAT_COUNTER},
     [PCSCF_EMERGENCY_ELSEWHERE] = {"sip_emergency_total", "result=\"elsewhere\"", NULL, STAT_COUNTER},
+    [PCSCF_HELD] = {"sip_requests_held_total", NULL,
+                    "Requests that waited for a phone to come back on another connection", STAT_COUNTER},
+    [PCSCF_RESENT] = {"sip_requests_resent_total", NULL, "Those of them that were sent to it there",
+                      STAT_COUNTER},
+    [PCSCF_DIALOGS_MOVED] = {"sip_dialogs_moved_total", NULL,
+                             "Calls that went on with their phone on another connection", STAT_COUNTER},
+    [PCSCF_DIALOGS_EARLY] = {"sip_dialogs", "state=\"early\"",
+                             "Calls of phones of this gateway, one for each phone", STAT_GAUGE},
+    [PCSCF_DIALOGS_CONFIRMED] = {"sip_dialogs", "state=\"confirmed\"", NULL, STAT_GAUGE},
+    [PCSCF_DIALOGS_NOT_KEPT] = {"sip_dialogs_not_kept_total", NULL,
+                                "Calls that passed without being kept in mind: at a limit, or out of memory",
+                                STAT_COUNTER},
+    [PCSCF_CALLS_ANSWERED] = {"sip_calls_total", "result=\"answered\"", "Calls by result, one for each phone",
+                              STAT_COUNTER},
+    [PCSCF_CALLS_REFUSED] = {"sip_calls_total", "result=\"refused\"", NULL, STAT_COUNTER},
+    [PCSCF_CALLS_CANCELLED] = {"sip_calls_total", "result=\"cancelled\"", NULL, STAT_COUNTER},
+    [PCSCF_CALLS_ENDED + DIALOG_HUNG_UP_PHONE] = {"sip_calls_ended_total", "by=\"phone\"",
+                                                  "Answered calls by what ended them", STAT_COUNTER},
+    [PCSCF_CALLS_ENDED +
+        DIALOG_HUNG_UP_FAR] = {"sip_calls_ended_total", "by=\"network\"", NULL, STAT_COUNTER},
+    [PCSCF_CALLS_ENDED + DIALOG_LOST] = {"sip_calls_ended_total", "by=\"lost_flow\"", NULL, STAT_COUNTER},
+    [PCSCF_CALLS_ENDED +
+        DIALOG_UNREGISTERED] = {"sip_calls_ended_total", "by=\"registration\"", NULL, STAT_COUNTER},
+    [PCSCF_CALLS_ENDED +
+        DIALOG_OVERDUE] = {"sip_calls_ended_total", "by=\"session_timer\"", NULL, STAT_COUNTER},
 };
 
 const struct stat_table pcscf_stats = {"pcscf", defs, PCSCF_STATS};

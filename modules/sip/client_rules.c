@@ -174,8 +174,24 @@ static void client_timeout(struct client_txn *ct, const struct sip_msg *rs)
     ct->user->on_failure(ct, 408, -ETIMEDOUT);
 }
 
+/* Kept for who will say where to: RFC 3261 knows no such thing, a phone that changes its access does. */
+static bool client_kept(struct client_txn *ct)
+{
+    if (!ct->user->on_lost || !ct->user->on_lost(ct, ct->error))
+        return false;
+    if (ct->error) { /* on_lost has not moved it at once */
+        ct->error = 0;
+        client_stop(ct, &ct->step);
+        if (ct->state != CLIENT_PROCEEDING || ct->method != SIP_INVITE)
+            client_set(ct, &ct->life, 64 * ct->l->config.t1);
+    }
+    return true;
+}
+
 static void client_broken(struct client_txn *ct, const struct sip_msg *rs)
 {
+    if (client_kept(ct))
+        return;
     client_terminate(ct);
     ct->user->on_failure(ct, 503, ct->error);
 }

@@ -206,6 +206,38 @@ int client_txn_send(struct client_txn *ct, struct bytes request)
     return 0;
 }
 
+/* Timers anew: the way is another one. */
+static void client_restart(struct client_txn *ct)
+{
+    timer_stop(&ct->l->w->timers, &ct->step);
+    if (ct->state == CLIENT_PROCEEDING && ct->method == SIP_INVITE)
+        return;
+    client_set(ct, &ct->life, 64 * ct->l->config.t1);
+    if (!client_reliable(ct) && ct->request) {
+        ct->interval = (uint64_t)ct->l->config.t1;
+        client_set(ct, &ct->step, (int64_t)ct->interval);
+    }
+}
+
+int client_txn_move(struct client_txn *ct, const struct sip_hop *to, struct bytes fresh)
+{
+    if (ct->state != CLIENT_CALLING && ct->state != CLIENT_PROCEEDING)
+        return -ESHUTDOWN;
+    client_wait_end(ct->l, &ct->wait);
+    ct->to = *to;
+    if (client_wait_begin(ct->l, &ct->wait, to))
+        return -ENOMEM;
+    ct->error = 0;
+    if (ct->cancelled) {
+        client_send_cancel(ct);
+        return 0;
+    }
+    client_restart(ct);
+    sip_layer_count(ct->l, SIP_STAT_RETRANSMITTED_REQUEST);
+    client_transmit(ct, ct->request ? bytes_of(ct->request, ct->request_n) : fresh);
+    return 0;
+}
+
 void client_txn_drop(struct client_txn *ct)
 {
     client_terminate(ct);

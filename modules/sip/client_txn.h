@@ -19,6 +19,10 @@ struct client_user {
     /* No response will come: 408 (timer B or F), 503 (transport error; err is -errno, -ENOTCONN for a dead
      * flow) as RFC 3261 8.1.3.1 has it. Needed. Not called after a final response. */
     void (*on_failure)(struct client_txn *ct, int status, int err);
+    /* The way there is gone while the request waits for its response. True: keep it, somebody will call
+     * client_txn_move or client_txn_drop; what is not moved in 64*T1 fails with 408 (an INVITE that has had a
+     * provisional response waits without an end). False, or no slot: on_failure follows. */
+    bool (*on_lost)(struct client_txn *ct, int err);
     /* The last call, at the end of a turn; ct is valid during the call. What is no INVITE may live on to
      * absorb retransmissions. Optional. */
     void (*gone)(struct client_txn *ct);
@@ -41,6 +45,11 @@ bool client_txn_via(const struct client_txn *ct, struct buf *out);
  * error that is known at once is reported by on_failure in a letter's time (this turn's end at the latest),
  * never from inside this call. 0, -ENOMEM or -EBUSY (nothing sent, no callback but gone; ct ends). */
 int client_txn_send(struct client_txn *ct, struct bytes request);
+/* The same request once more, to where its receiver is now: with the branch that it has, so that who has it
+ * already takes it for a retransmission and says again what he said (RFC 3261 17.2.1). One that was cancelled
+ * meanwhile: its CANCEL instead. fresh: the whole request, for one of which no copy is kept. 0, -ESHUTDOWN
+ * (it has its final response), -ENOMEM. */
+int client_txn_move(struct client_txn *ct, const struct sip_hop *to, struct bytes fresh);
 /* It was created but will not be sent, or nobody cares any more: no further callback but `gone`. */
 void client_txn_drop(struct client_txn *ct);
 /* INVITE only (RFC 3261 9.1): CANCEL goes now if a provisional response has come, else as soon as one comes;

@@ -64,3 +64,11 @@ int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struc
     e->receive(w, from, msg);
     return 0;
 }
+
+int sip_entity_post_to(struct worker *w, uint16_t home, const struct sip_entity *e,
+                       const struct sip_hop *from, struct bytes msg)
+{
+    struct worker *to = home < w->gw->n_workers ? w->gw->workers[home] : NULL;
+
+    return to ? entity_mail(to, e, from, msg) : -EINVAL;
+}

@@ -40,3 +40,7 @@ int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struc
 /* Always by letter (what sip_hop_send uses): the receiver runs after the sender has returned. */
 int sip_entity_post(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
                     struct bytes msg);
+/* The same to a worker that is known: what was sorted once and has turned out to belong elsewhere. 0, -EINVAL
+ * (no such worker), -ENOMEM. */
+int sip_entity_post_to(struct worker *w, uint16_t home, const struct sip_entity *e,
+                       const struct sip_hop *from, struct bytes msg);

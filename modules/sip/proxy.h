@@ -65,6 +65,9 @@ struct proxy_user {
     /* No response: status is 408 (timeout, timer C) or 503 (transport; err -ENOTCONN: the flow is dead) or
      * 500 (memory). The P-CSCF makes 430 of a dead flow (RFC 5626 5.3.1). May add targets. */
     int (*on_failure)(struct proxy *p, const struct proxy_branch *b, int status, int err);
+    /* The way to the branch's target is gone before its response came. True: the branch waits for proxy_move
+     * or proxy_fail, as client_txn's on_lost does. */
+    bool (*on_lost)(struct proxy *p, const struct proxy_branch *b, int err);
     /* A response is about to go upstream: our Via is cut already; yours are the other headers. */
     void (*edit_response)(struct proxy *p, const struct proxy_branch *b, const struct sip_msg *rs,
                           struct sip_edit *e);
@@ -98,6 +101,11 @@ void proxy_give_up(struct proxy *p, unsigned index);
 /* Cancels what is pending and answers `status` upstream once the branches are done (at once if none is
  * pending). reason as in client_txn_cancel. */
 void proxy_end(struct proxy *p, int status, struct bytes reason);
+
+/* A branch that waits: its request once more, to where its receiver is now (client_txn_move). 0 or -errno. */
+int proxy_move(struct proxy *p, const struct proxy_branch *b, const struct sip_hop *to);
+/* A branch that waits: it has failed with that status (300..699). */
+void proxy_fail(struct proxy *p, const struct proxy_branch *b, int status);
 
 void *proxy_data(const struct proxy *p);
 struct server_txn *proxy_server(const struct proxy *p); /* NULL when it has ended already */

@@ -76,3 +76,35 @@ void proxy_send(struct proxy *p, struct branch *b)
     else if (rc)
         proxy_branch_failed(b, rc == -ENOTCONN || rc == -EBUSY ? 503 : 500, rc);
 }
+
+static struct branch *branch_of(const struct proxy_branch *b)
+{
+    return container_of((struct proxy_branch *)(uintptr_t)b, struct branch, pub);
+}
+
+int proxy_move(struct proxy *p, const struct proxy_branch *b, const struct sip_hop *to)
+{
+    struct branch *branch = branch_of(b);
+    const struct sip_msg *rq = proxy_request(p);
+    struct buf *out = NULL;
+
+    if (!branch->ct || branch->done || !rq)
+        return -ESHUTDOWN;
+    branch->pub.target.hop = *to;
+    int rc = branch_write(branch, rq, &out);
+    if (!rc)
+        rc = client_txn_move(branch->ct, to, buf_bytes(out));
+    return rc > 0 ? -ECANCELED : rc;
+}
+
+void proxy_fail(struct proxy *p, const struct proxy_branch *b, int status)
+{
+    struct branch *branch = branch_of(b);
+
+    if (!branch->ct || branch->done)
+        return;
+    client_txn_drop(branch->ct);
+    branch->certain = true;
+    proxy_branch_done(branch, status);
+    proxy_advance(p);
+}

@@ -149,6 +149,15 @@ static void branch_failure(struct client_txn *ct, int status, int err)
     proxy_advance(b->p);
 }
 
+static bool branch_lost(struct client_txn *ct, int err)
+{
+    struct branch *b = client_txn_arg(ct);
+    struct proxy *p = b->p;
+
+    return p->user->on_lost && p->st && !b->done && !server_txn_answered(p->st) &&
+           p->user->on_lost(p, &b->pub, err);
+}
+
 static void branch_gone(struct client_txn *ct)
 {
     struct branch *b = client_txn_arg(ct);
@@ -161,5 +170,6 @@ static void branch_gone(struct client_txn *ct)
 const struct client_user proxy_client_user = {
     .on_response = branch_response,
     .on_failure = branch_failure,
+    .on_lost = branch_lost,
     .gone = branch_gone,
 };

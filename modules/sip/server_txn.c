@@ -130,7 +130,9 @@ static struct server_txn *server_find(struct sip_layer *l, const struct sip_hop 
 
 bool sip_layer_has(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq)
 {
-    return server_find(l, from, rq, rq->method_name) != NULL;
+    bool of_invite = rq->method == SIP_ACK || rq->method == SIP_CANCEL;
+
+    return server_find(l, from, rq, of_invite ? BYTES("INVITE") : rq->method_name) != NULL;
 }
 
 /* What a request costs while it waits. */

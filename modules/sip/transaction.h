@@ -123,6 +123,9 @@ void sip_layer_count(struct sip_layer *l, enum sip_stat what);
  */
 void sip_layer_receive(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *msg);
 
+/* Does a request belong to a server transaction that is here already: a retransmission, its CANCEL or ACK? */
+bool sip_layer_has(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
+
 /* The connection is gone (module's `closed`): every client transaction that was sent on it and still waits
  * gets a transport error now, so that a call to a dead phone fails at once and not after 32 s (RFC
  * 5626 5.3.1). Server transactions stay: their responses go nowhere, and retransmissions must not look new
@@ -137,8 +140,6 @@ int sip_layer_refuse(struct sip_layer *l, const struct sip_hop *from, const stru
 /* The same with a reason phrase of your own; NULL: the usual one. */
 int sip_layer_refuse_with(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq,
                           int status, const char *reason);
-/* Is it a retransmission of a request that has a transaction here? */
-bool sip_layer_has(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
 /* Where a response to this request goes (RFC 3261 18.2.2, RFC 3581 4): back on the connection; for UDP to the
  * source address, and to its port with rport, else to the port of the top Via's sent-by. */
 struct sip_hop sip_reply_hop(const struct sip_hop *from, const struct sip_msg *rq);
