@@ -150,6 +150,7 @@ struct entry *entry_create(const struct listener *l, int fd, const struct addr *
     e->timer.fire = on_time;
     list_init(&e->dirty);
     list_init(&e->shaking);
+    list_init(&e->underway);
     ev_io_init(&e->io, on_ready, fd, 0);
     e->io.data = e;
     return e;
@@ -255,6 +256,7 @@ void conn_close(struct conn *c, enum close_reason why)
         return;
     e->why = why;
     entry_leave_shaking(e);
+    conn_tls_leave_underway(e);
     e->stage = STAGE_CLOSING;
     e->frame_since = 0;
     e->deadline = e->door->w->now + (uint64_t)e->door->config->close_timeout;

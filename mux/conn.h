@@ -17,11 +17,12 @@ enum close_reason {
     CLOSE_PROTOCOL,  /* the protocol got what it cannot go on after */
     CLOSE_HANDSHAKE, /* TLS refused: version, cipher, alert, garbage */
     CLOSE_HANDSHAKE_LATE,
-    CLOSE_PLAIN,   /* plain text where TLS is due */
-    CLOSE_SILENT,  /* no first byte before the deadline */
-    CLOSE_UNKNOWN, /* first bytes of no known protocol */
-    CLOSE_SLOW,    /* a frame or first line that never got whole in time */
-    CLOSE_TOO_BIG, /* a frame over the limit */
+    CLOSE_HANDSHAKE_CROWD, /* the oldest of too many handshakes underway */
+    CLOSE_PLAIN,           /* plain text where TLS is due */
+    CLOSE_SILENT,          /* no first byte before the deadline */
+    CLOSE_UNKNOWN,         /* first bytes of no known protocol */
+    CLOSE_SLOW,            /* a frame or first line that never got whole in time */
+    CLOSE_TOO_BIG,         /* a frame over the limit */
     CLOSE_IDLE,
     CLOSE_PEER_LIMIT, /* too many connections from that address */
     CLOSE_LIMIT,      /* too many connections in all */

@@ -76,6 +76,9 @@ struct door {
     struct bytes feed;   /* what OpenSSL reads from, during a call into it */
     struct list shaking; /* entries with bytes of a handshake, in the order in which they came */
     unsigned n_shaking;
+    struct list
+        underway; /* entries whose client has begun a handshake and not finished it, the oldest first */
+    unsigned n_underway;
     struct listener listeners[DOOR_SOCKETS];
     unsigned n_listeners;
     struct udp_socket *udp[DOOR_SOCKETS];
@@ -117,7 +120,7 @@ struct entry {
     ev_io io;
     int events; /* that io waits for */
     struct list dirty;
-    struct list shaking; /* in the door's */
+    struct list shaking, underway; /* in the door's */
     struct timer timer;
     uint64_t deadline;    /* of the stage; 0 = none */
     uint64_t frame_since; /* something is incomplete since then; 0 = nothing is */
@@ -203,5 +206,6 @@ int conn_tls_dial(struct entry *e, SSL *ssl); /* as the client; takes ssl unless
 void conn_tls_take(struct entry *e, struct bytes raw);
 bool conn_tls_seal(struct entry *e); /* some of out to wire; false: broken */
 void conn_tls_notify(struct entry *e);
+void conn_tls_leave_underway(struct entry *e);
 bool conn_tls_ready(const struct entry *e);
 bool conn_tls_half_closes(const struct entry *e); /* true on TCP */

@@ -97,6 +97,25 @@ static int attach(struct entry *e, SSL *ssl)
     return 0;
 }
 
+void conn_tls_leave_underway(struct entry *e)
+{
+    if (!list_linked(&e->underway))
+        return;
+    list_remove(&e->underway);
+    e->door->n_underway--;
+}
+
+/* A handshake costs memory before anybody has shown who he is, and a ClientHello is all it takes to hold that
+ * until the deadline. An honest client is done within a round trip or two, so the oldest is the one to go. */
+static void enter_underway(struct entry *e)
+{
+    struct door *d = e->door;
+    if (d->n_underway >= (uint64_t)d->config->handshakes_max)
+        entry_break(container_of(d->underway.next, struct entry, underway), CLOSE_HANDSHAKE_CROWD);
+    list_push_back(&d->underway, &e->underway);
+    d->n_underway++;
+}
+
 int conn_tls_begin(struct entry *e)
 {
     struct door *d = e->door;
@@ -108,6 +127,7 @@ int conn_tls_begin(struct entry *e)
     }
     SSL_set_accept_state(ssl);
     e->tls = tls_hold(d->tls);
+    enter_underway(e);
     return 0;
 }
 
@@ -156,6 +176,7 @@ static bool shake(struct entry *e)
     int rc = SSL_do_handshake(e->ssl);
     if (rc == 1) {
         e->shaken = true;
+        conn_tls_leave_underway(e);
         count_handshake(e);
         entry_ready(e);
         return e->stage < STAGE_CLOSING;

@@ -162,6 +162,7 @@ static struct door *door_create(struct worker *w, const struct module *const *mo
     d->stats = stats_row(w->gw->stats, &door_stats, w->id);
     d->reserve_fd = -1;
     list_init(&d->shaking);
+    list_init(&d->underway);
     d->hook.at_end = at_end;
     list_init(&d->dirty);
     ev_idle_init(&d->again, on_again);

@@ -20,6 +20,7 @@ struct door_config {
     int64_t close_timeout;
     int64_t accepts_per_turn;
     int64_t handshakes_per_turn;
+    int64_t handshakes_max;
     int64_t backlog;
 };
 

@@ -37,9 +37,9 @@ struct module {
      * ignored. */
     size_t (*data)(struct conn *c, struct bytes in);
     /* The peer will send no more, in order (FIN, or close_notify of TLS 1.3), and still reads: its last bytes
-     * have been given to `data`, and what that left is gone. From here on the connection ends with conn_finish
-     * or conn_close. Without this slot, and on TLS 1.2, which has no such state (RFC 5246 7.2.1), the door
-     * closes the connection instead. */
+     * have been given to `data`, and what that left is gone. From here on the connection ends with
+     * conn_finish or conn_close. Without this slot, and on TLS 1.2, which has no such state (RFC 5246 7.2.1),
+     * the door closes the connection instead. */
     void (*ended)(struct conn *c);
     /* The peer or the door closed it; called exactly once after opened. c is valid during the call. */
     void (*closed)(struct conn *c);

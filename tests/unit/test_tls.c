@@ -338,6 +338,47 @@ static void handshakes_of_one_turn_are_bounded(void **state)
     rig_close(r);
 }
 
+static unsigned most_underway(const struct rig *r)
+{
+    unsigned most = 0;
+    for (unsigned i = 0; i < RIG_WORKERS; i++) {
+        unsigned n = door_of(r->gw.workers[i])->n_underway;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* A ClientHello and no more: of too many the oldest goes, and who is honest gets in. */
+static void handshakes_underway_are_bounded(void **state)
+{
+    struct rig *r = open_rig("handshakes_max = 8\nhandshakes_per_turn = 100\n");
+    struct client stalled[40];
+    for (int i = 0; i < 40; i++) {
+        stalled[i] = client_new(r);
+        client_begin(&stalled[i]);
+        SSL_do_handshake(stalled[i].ssl);
+        rig_turns(r, 3);
+        assert_true(most_underway(r) <= 8);
+    }
+    assert_int_equal(most_underway(r), 8);
+    assert_true(rig_standing(r) <= 2 * 8);
+    assert_int_equal(rig_closes(r, CLOSE_HANDSHAKE_CROWD), 40 - rig_standing(r));
+    struct client c = client_open(r);
+    client_send(&c, "Echo", 4);
+    client_expect(&c, "Echo", 4);
+    uint64_t crowded = rig_closes(r, CLOSE_HANDSHAKE_CROWD);
+    for (int i = 0; i < 20; i++) { /* done, they are no crowd: one makes room for the next */
+        struct client more = client_open(r);
+        client_close(&more);
+    }
+    assert_true(rig_closes(r, CLOSE_HANDSHAKE_CROWD) < crowded + RIG_WORKERS);
+    client_close(&c);
+    for (int i = 0; i < 40; i++)
+        client_close(&stalled[i]);
+    assert_int_equal(most_underway(r), 0);
+    rig_close(r);
+}
+
 static const struct entry *only_entry(struct rig *r)
 {
     const struct entry *found = NULL;
@@ -529,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_ticket_of_one_worker_is_good_at_the_other),
         cmocka_unit_test(a_ticket_outlives_one_rotation_not_two),
         cmocka_unit_test(handshakes_of_one_turn_are_bounded),
+        cmocka_unit_test(handshakes_underway_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
