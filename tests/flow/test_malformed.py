@@ -11,7 +11,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import check_equal, run
 from lab.gateway import Gateway, free_ports
-from lab.stub_core import StubCore
+from lab.plain_core import PlainCore
 from lab.throw import from_all_sides
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "sip_malformed")
@@ -60,7 +60,7 @@ def test(case):
     edge_port, core_port = free_ports(2)
     gateway = Gateway(case, {"pcscf": {"core": f"udp:127.0.0.1:{core_port}"}, "sip": {"t1": "50ms", "t2": "200ms"}})
     gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
-    core = StubCore(core_port, edge_port)
+    core = PlainCore(core_port, edge_port)
     gateway.start()
     each_as_its_name_says(case, gateway)
     from_all_sides(case, gateway, core, list(messages()))

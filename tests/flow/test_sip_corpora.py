@@ -9,7 +9,7 @@ import zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import Skip, check, run
 from lab.gateway import Gateway, free_ports
-from lab.stub_core import StubCore
+from lab.plain_core import PlainCore
 from lab.throw import from_all_sides
 
 
@@ -34,7 +34,7 @@ def test(case):
     gateway = Gateway(case, {"pcscf": {"core": f"udp:127.0.0.1:{core_port}"}, "log": {"level": "info"},
                              "sip": {"t1": "50ms", "t2": "200ms"}})
     gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
-    core = StubCore(core_port, edge_port)
+    core = PlainCore(core_port, edge_port)
     gateway.start()
     from_all_sides(case, gateway, core, found, every=50)
     gateway.stop()

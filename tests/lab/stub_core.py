@@ -1,60 +1,132 @@
-"""stub_core: an IMS core over UDP of one thread: takes every registration, refuses all else with 404, and says nothing
-to what is no request."""
-import re
+"""stub_core: an IMS core that a test plays: one address by one transport, that answers what it is asked, falls silent,
+refuses or hangs up as it is told. It answers OPTIONS, registers everybody, takes every call and every message."""
 import socket
+import ssl
 import threading
+import time
 
-from lab.sip_ua import SipMessage, token
+from lab.sip_ua import SDP, SipMessage, SipUa, token
 
 
 class StubCore:
-    def __init__(self, port, edge_port):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind(("127.0.0.1", port))
-        self.edge, self.port, self.ended, self.requests = ("127.0.0.1", edge_port), port, False, 0
-        self.options = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+    """silent, refuses: methods. hangs_up: methods at which a connection is closed without a word (streams).
+    `seen`: the requests that came, in their order."""
 
-    def run(self):
-        while not self.ended:
+    def __init__(self, case, name, transport, port, tls=None, service_route=None):
+        self.name, self.transport, self.port, self.tls = name, transport, port, tls
+        self.service_route = service_route or f"<sip:orig@127.0.0.1:{port};lr>"
+        self.silent, self.refuses, self.hangs_up = set(), {}, set()
+        self.seen, self.connections, self.failed_handshakes = [], [], 0
+        self.ended = False
+        self.open()
+        case.undo.callback(self.close)
+
+    def open(self):
+        kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
+        self.socket = socket.socket(socket.AF_INET, kind)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", self.port))
+        if self.transport != "udp":
+            self.socket.listen(8)
+        self.spawn(self.serve_udp if self.transport == "udp" else self.serve_streams, self.socket)
+
+    @staticmethod
+    def spawn(function, *args):
+        threading.Thread(target=function, args=args, daemon=True).start()
+
+    def close(self):
+        """As if the machine had lost its power: nothing is said to anybody."""
+        self.ended = True
+        for s in [self.socket, *self.connections]:
             try:
-                data = self.socket.recv(65536)
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+        self.connections = []
+
+    def reopen(self):
+        self.ended = False
+        self.open()
+
+    def requests(self, method):
+        return [m for m in self.seen if m.method == method]
+
+    # --- the wire
+
+    def serve_udp(self, s):
+        while True:
+            try:
+                data, peer = s.recvfrom(65536)
             except OSError:
                 return
+            if not peer:  # shut down
+                return
             head, _, body = data.partition(b"\r\n\r\n")
-            message = SipMessage.parse(head, body)
-            if message.status == 200 and message.cseq()[1] == "OPTIONS":
-                self.options.set()
-            elif not message.status and message.method != "ACK" and message.get("CSeq"):
-                self.requests += 1
-                self.answer(message)
+            for answer in self.answers(SipMessage.parse(head, body)):
+                s.sendto(answer.encode(), peer)
 
-    def answer(self, request):
-        good = request.method == "REGISTER"
-        headers = [("Via", v) for v in request.all("Via")]
-        headers += [("From", request.get("From")), ("To", f"{request.get('To')};tag={token(4)}"),
-                    ("Call-ID", request.get("Call-ID")), ("CSeq", request.get("CSeq"))]
-        if good:
-            headers += [("Contact", re.sub(r";expires=\d+", "", v) + ";expires=600") for v in request.all("Contact")]
-            headers += [("Path", v) for v in request.all("Path")]
-            headers.append(("Service-Route", f"<sip:orig@127.0.0.1:{self.port};lr>"))
-        else:
-            headers.append(("P-Asserted-Identity", "<sip:core@ims.test>"))
-        start = "SIP/2.0 200 OK" if good else "SIP/2.0 404 Not Found"
-        self.socket.sendto(SipMessage(start, headers).encode(), self.edge)
+    def serve_streams(self, s):
+        while True:
+            try:
+                c, _ = s.accept()
+            except OSError:
+                return
+            self.spawn(self.serve_stream, c)
 
-    def ask_options(self):
-        """RFC 3261 11: is the edge there? True once it has said so."""
-        self.options.clear()
-        self.socket.sendto(
-            (f"OPTIONS sip:127.0.0.1:{self.edge[1]} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};"
-             f"branch=z9hG4bK{token()}\r\nMax-Forwards: 70\r\nFrom: <sip:core@ims.test>;tag=c\r\n"
-             f"To: <sip:127.0.0.1:{self.edge[1]}>\r\nCall-ID: {token()}\r\nCSeq: 1 OPTIONS\r\n"
-             "Content-Length: 0\r\n\r\n").encode(), self.edge)
-        return self.options.wait(2)
+    def serve_stream(self, c):
+        try:
+            if self.tls:
+                c = self.tls.wrap_socket(c, server_side=True)
+        except (OSError, ssl.SSLError):
+            self.failed_handshakes += 1
+            return
+        self.connections.append(c)
+        ua = SipUa(c, self.name)
+        while not self.ended:
+            try:
+                ua.pump(time.monotonic() + 60)
+            except Exception:  # the other side has gone
+                return
+            for message in ua.inbox:
+                if message.method in self.hangs_up:
+                    self.seen.append(message)
+                    self.connections.remove(c)
+                    c.close()
+                    return
+                for answer in self.answers(message):
+                    ua.send(answer)
+            ua.inbox = []
 
-    def stop(self):
-        self.ended = True
-        self.socket.close()
+    # --- what it says
+
+    def answers(self, request):
+        if request.status:
+            return
+        self.seen.append(request)
+        if request.method in self.silent or "*" in self.silent or request.method == "ACK":
+            return
+        if request.method in self.refuses:
+            yield self.reply(request, *self.refuses[request.method])
+            return
+        if request.method == "INVITE":
+            yield self.reply(request, "100 Trying")
+            yield self.reply(request, "200 OK", [("Contact", f"<sip:callee@127.0.0.1:{self.port}>"),
+                                                 *(("Record-Route", r) for r in request.all("Record-Route")),
+                                                 ("Content-Type", "application/sdp")], SDP)
+            return
+        extra = []
+        if request.method == "REGISTER":
+            extra = [("Contact", request.get("Contact") + ";expires=600"), ("Service-Route", self.service_route),
+                     ("P-Associated-URI", request.get("To").split(";")[0]), ("Path", request.get("Path"))]
+        yield self.reply(request, "200 OK", extra)
+
+    @staticmethod
+    def reply(request, status, extra=(), body=""):
+        to = request.get("To")
+        if status[:3] != "100" and ";tag=" not in to:
+            to += ";tag=" + token(4)
+        return SipMessage("SIP/2.0 " + status,
+                          [("Via", v) for v in request.all("Via")] +
+                          [("From", request.get("From")), ("To", to), ("Call-ID", request.get("Call-ID")),
+                           ("CSeq", request.get("CSeq")), *extra], body.encode())
