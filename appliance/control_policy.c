@@ -19,18 +19,31 @@ static bool is_jit(const struct policy_rule *r)
     return all;
 }
 
+/* A rule may be written in any charset. */
+static json_t *rule_text(const struct policy_rule *r)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_str(&text, r->text);
+    json_t *out = control_text(&text);
+    buf_fini(&text);
+    return out;
+}
+
+static json_t *list_rule(const struct policy_rule *r)
+{
+    return json_pack("{s:s,s:I,s:I,s:I,s:b,s:o}", "name", r->name, "hits", count(&r->hits), "limited",
+                     count(&r->limited), "overruns", count(&r->overruns), "jit", is_jit(r), "text",
+                     rule_text(r));
+}
+
 void control_policy_list(struct control_client *cc, json_t *q)
 {
     (void)q;
     const struct policy_config *pc = config_of(control_roof(cc)->config, &policy_settings);
     json_t *list = json_array();
-    for (size_t i = 0; list && i < pc->policy->n; i++) {
-        const struct policy_rule *r = &pc->policy->rules[i];
-        json_t *rule =
-            json_pack("{s:s,s:I,s:I,s:I,s:b,s:s?}", "name", r->name, "hits", count(&r->hits), "limited",
-                      count(&r->limited), "overruns", count(&r->overruns), "jit", is_jit(r), "text", r->text);
-        json_array_append_new(list, rule);
-    }
+    for (size_t i = 0; list && i < pc->policy->n; i++)
+        json_array_append_new(list, list_rule(&pc->policy->rules[i]));
     control_answer(cc, list ? json_pack("{s:b,s:o}", "ok", 1, "rules", list) : NULL);
 }
 

@@ -17,8 +17,8 @@ struct abuse {
     struct buckets *rates; /* by address */
     struct hash_key hash;
     struct store *store;
-    pthread_mutex_t lock;       /* of limits and exempt */
-    struct abuse_config limits; /* exempt of it is not used */
+    pthread_mutex_t lock; /* of limits and exempt */
+    struct abuse_config limits;
     struct cidr_set exempt;
     _Atomic uint64_t known[KNOWN]; /* who has proved himself from where: the last ones */
 };
@@ -80,6 +80,7 @@ int abuse_configure(struct abuse *a, const struct abuse_config *c, const struct 
     struct cidr_set old = a->exempt;
     a->exempt = exempt;
     a->limits = *c;
+    a->limits.exempt = (struct cidr_set){0}; /* that is a->exempt */
     pthread_mutex_unlock(&a->lock);
     cidr_set_fini(&old);
     return 0;

@@ -232,7 +232,7 @@ static bool take_limit(struct policy_reader *rd, struct policy_rule *r)
     uint32_t n;
     uint64_t ms;
     size_t at = reader_at(rd);
-    struct bytes rest = reader_word(rd), number;
+    struct bytes rest = reader_word(rd), number = BYTES_NONE;
     bytes_split(&rest, '/', &number);
     if (!bytes_u32(number, &n) || !n || n > 1000000 || !reader_duration(rest, &ms))
         return reader_fail(rd, at, "expected a number and a time, as in: limit 10/1m by user");
@@ -277,7 +277,7 @@ static bool take_deed(struct policy_reader *rd, struct policy_rule *r)
 
 static bool take_name(struct policy_reader *rd, struct policy_rule *r)
 {
-    struct bytes rest = bytes_str(rd->text), name;
+    struct bytes rest = bytes_str(rd->text), name = BYTES_NONE;
     bytes_split(&rest, ':', &name);
     bool good = name.n > 0 && name.n < POLICY_NAME_MAX && name.n < strlen(rd->text);
     for (size_t i = 0; good && i < name.n; i++)

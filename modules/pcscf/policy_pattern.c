@@ -13,13 +13,15 @@
 #define MATCH_KIB   1024u
 #define PATTERN_MAX 1024u
 
-#define GRAMS 4096u
+#define GRAM      4u /* letters of a word that are looked for */
+#define GRAM_BITS 12u
+#define GRAMS     (1u << GRAM_BITS)
 
 struct policy_pattern {
     pcre2_code *code;
     bool jit;
     bool plain;                 /* grams counts */
-    uint64_t grams[GRAMS / 64]; /* the first three letters of each alternative, hashed */
+    uint64_t grams[GRAMS / 64]; /* the first letters of each alternative, hashed */
 };
 
 struct policy_scratch {
@@ -55,10 +57,12 @@ struct policy_scratch *policy_scratch_create(void)
 
 /* ---- plain alternatives */
 
+/* Letters of both cases are one; so are some other pairs, which only means to ask PCRE2 once more. */
 static unsigned gram(const uint8_t *p)
 {
-    unsigned a = sip_lower(p[0]), b = sip_lower(p[1]), c = sip_lower(p[2]);
-    return (a ^ b << 4 ^ c << 7) % GRAMS;
+    uint32_t letters;
+    memcpy(&letters, p, GRAM);
+    return ((letters | UINT32_C(0x20202020)) * UINT32_C(0x9e3779b1)) >> (32 - GRAM_BITS);
 }
 
 static bool is_plain(uint8_t c)
@@ -72,7 +76,7 @@ static bool is_plain_word(struct bytes word)
     for (size_t i = 0; i < word.n; i++)
         if (!is_plain(word.p[i]))
             return false;
-    return word.n >= 3;
+    return word.n >= GRAM;
 }
 
 static void find_grams(struct policy_pattern *p, struct bytes text)
@@ -93,7 +97,7 @@ static bool may_match(const struct policy_pattern *p, struct bytes subject)
 {
     if (!p->plain)
         return true;
-    for (size_t i = 0; i + 3 <= subject.n; i++) {
+    for (size_t i = 0; i + GRAM <= subject.n; i++) {
         unsigned g = gram(subject.p + i);
         if (p->grams[g / 64] >> g % 64 & 1)
             return true;

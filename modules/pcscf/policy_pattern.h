@@ -4,7 +4,7 @@
  * needs of its own is in the scratch of each. Compiled to machine code where the system allows that (not
  * under systemd's MemoryDenyWriteExecute); else it is interpreted, with the same result. A match that would
  * take too long or too deep is no match, and is counted. A pattern that is nothing but alternatives of plain
- * text, as lists of names are, is looked for by their first three letters before PCRE2 is asked at all. */
+ * text, as lists of names are, is looked for by their first letters before PCRE2 is asked at all. */
 #pragma once
 #include "appliance/base/bytes.h"
 #include <stdatomic.h>

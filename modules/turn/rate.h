@@ -4,14 +4,12 @@
  * costs no memory: sources share a bucket when their (keyed) hashes do. */
 #pragma once
 #include "appliance/base/addr.h"
+#include "appliance/base/bucket.h"
 
 #define RATE_BUCKETS 4096u
 
 struct rate {
-    struct rate_bucket {
-        uint32_t at;    /* ms, when `left` was true */
-        uint32_t spent; /* thousandths of an answer used up */
-    } buckets[RATE_BUCKETS];
+    struct bucket buckets[RATE_BUCKETS];
 };
 
 /* May that source have an answer now? per_second 0 = always. Takes it when yes. */

@@ -78,6 +78,13 @@ static void mistakes_are_named_with_their_place(void **state)
         1, "shorter than 64");
     refused(RULES("a: any -> route nowhere"), 1, "is no place");
     refused(RULES("a: any -> limit 0/s by user"), 1, "expected a number and a time");
+    refused(RULES(""), 1, "begins with no name");
+    refused(RULES("a:"), 1, "column 3: no such condition");
+    refused(RULES("a: any ->"), 1, "column 10: expected allow, drop");
+    refused(RULES("a: any -> limit"), 1, "column 16: expected a number and a time");
+    refused(RULES("a: any -> reject"), 1, "column 17: expected a status code");
+    refused(RULES("a: any -> route"), 1, "column 16: something is missing");
+    refused(RULES("a: any -> tag"), 1, "column 14: tags are");
     refused(RULES("a: any -> limit 5 by user"), 1, "expected a number and a time");
     refused(RULES("a: any -> limit 5/m"), 1, "expected by address, by user or by rule");
     refused(RULES("a: any -> limit 5/m by moon"), 1, "expected one of rule, address, user");
@@ -304,15 +311,15 @@ static enum pattern_verdict match(const char *pattern, const char *flags, const 
 
 static void plain_words_are_found_in_any_place_and_case(void **state)
 {
-    static const char words[] = "friendly-scanner|sipvicious|iWar|abc";
+    static const char words[] = "friendly-scanner|sipvicious|iWar|abcd";
     for (int jit = 0; jit < 2; jit++) {
         assert_int_equal(match(words, "i", "friendly-scanner", jit), PATTERN_YES);
         assert_int_equal(match(words, "i", "the FRIENDLY-Scanner 2", jit), PATTERN_YES);
         assert_int_equal(match(words, "i", "x IWAR", jit), PATTERN_YES);
         assert_int_equal(match(words, "", "x IWAR", jit), PATTERN_NO);
         assert_int_equal(match(words, "", "x iWar", jit), PATTERN_YES);
-        assert_int_equal(match(words, "i", "xabc", jit), PATTERN_YES);
-        assert_int_equal(match(words, "i", "ab", jit), PATTERN_NO);
+        assert_int_equal(match(words, "i", "xabCd", jit), PATTERN_YES);
+        assert_int_equal(match(words, "i", "abc", jit), PATTERN_NO);
         assert_int_equal(match(words, "i", "", jit), PATTERN_NO);
         assert_int_equal(match(words, "i", "friendly fire, a bc", jit), PATTERN_NO);
         assert_int_equal(match("abc|", "", "zzz", jit), PATTERN_YES); /* an empty alternative */
