@@ -43,6 +43,12 @@ static void look_at_clock(struct worker *w)
     w->wall = (int64_t)time(NULL);
 }
 
+uint64_t worker_turn_took(const struct worker *w)
+{
+    uint64_t now = w->loop ? monotonic_ms() : 0;
+    return now > w->now ? now - w->now : 0;
+}
+
 static void name_worker(struct home *h)
 {
     if (h->w.management)

@@ -104,6 +104,9 @@ void worker_post(struct worker *to, struct letter *l);
 /* Tests without a loop: opens what is in the box, fires what is due at w->now, runs the end-of-turn hooks. */
 void worker_turn(struct worker *w);
 
+/* ms since the turn began, by the clock: how late the next one will be. 0 without a loop. */
+uint64_t worker_turn_took(const struct worker *w);
+
 void worker_hook_turn(struct worker *w,
                       struct turn_hook *h); /* list_remove(&h->link) ends it, within it too */
 

@@ -101,6 +101,8 @@ static int init(struct pcscf *p, sip_send *send)
     clean_rows(p);
     rc = reg_events_init(&p->reg_events, p);
     p->layer = rc < 0 ? NULL : sip_layer_create(&setup);
+    if (p->layer)
+        overload_start(p);
     return p->layer ? 0 : -ENOMEM;
 }
 
@@ -127,6 +129,7 @@ void pcscf_destroy(struct pcscf *p)
     if (pcscf_of(p->w) == p)
         worker_set_room(p->w, &pcscf_module, NULL);
     reg_events_fini(&p->reg_events);
+    overload_stop(p);
     sip_layer_destroy(p->layer);
     p->layer = NULL;
     core_link_fini(&p->core, p);
@@ -177,6 +180,8 @@ bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
     if (home != p->w->id && sip_entity_post_to(p->w, home, &pcscf_entity, from, msg) == 0)
         return true;
     enum gate_verdict gate = gate_ask(p, from, &m);
+    if (gate == GATE_OPEN && !m.request)
+        hop_control_hear(p, from, &m);
     if (gate == GATE_OPEN)
         sip_layer_receive(p->layer, from, &m);
     return gate != GATE_CLOSED;
@@ -204,6 +209,7 @@ static bool sent_by(struct worker *w, const struct sip_hop *to, struct sip_sent_
         return false;
     if (core_link_is_from(p, to)) {
         out->transport = to->kind == HOP_LOCAL ? "TCP" : transport_name(to->flow.transport);
+        out->overload_control = p->config->overload_control && to->kind == HOP_FLOW;
         out->alias = to->kind == HOP_FLOW && to->flow.transport != TRANSPORT_UDP; /* RFC 5923 */
         return (size_t)snprintf(out->sent_by, sizeof(out->sent_by), "%s", p->core.host) <
                sizeof(out->sent_by);

@@ -28,6 +28,8 @@ struct pcscf_config {
     int64_t max_dialogs_per_phone;
     int64_t session_expires; /* ms; 0: the edge asks for no session timer */
     bool reg_event;
+    int64_t overload_lag;               /* ms; 0: not looked at */
+    bool overload_control;              /* RFC 7339 towards the core */
     struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
     int64_t min_expires, max_expires;   /* ms; 0: none */
     int64_t service_route;              /* enum service_route_policy */
@@ -88,6 +90,10 @@ enum pcscf_stat {
     PCSCF_CALLS_CANCELLED,
     PCSCF_CALLS_ENDED, /* by enum dialog_end */
     PCSCF_CALLS_ENDED_LAST = PCSCF_CALLS_ENDED + 4,
+    PCSCF_OVERLOADED, /* gauge */
+    PCSCF_SHED_REGISTER,
+    PCSCF_SHED_REQUEST,
+    PCSCF_SHED_CORE,
     PCSCF_STATS
 };
 

@@ -4,6 +4,7 @@
 #include "modules/pcscf/charging.h"
 #include "modules/pcscf/contact.h"
 #include "modules/pcscf/core_attempt.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/expiry.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/lesson.h"
@@ -122,6 +123,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
 {
     (void)b;
     const struct registering *g = proxy_data(proxy);
+    hop_control_strip(rs, e);
     trust_apply(rs, TRUST_TO_PHONE, &g->p->config->trusted_headers, e);
     session_keys_cut(rs, e);
     sec_agree_edit_response(g->agreement, rs, e);
@@ -238,6 +240,10 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
     struct sip_hop core = core_link_hop_by(p, rq->call_id);
     if (refuse_interval(p, st, rq))
         return;
+    if (hop_control_drops(p, &core, emergency_is(p, server_txn_from(st), rq))) {
+        server_txn_refuse_with(st, 503, BYTES_NONE); /* RFC 7339 5.10: without Retry-After */
+        return;
+    }
     if (core.kind == HOP_NONE) {
         pcscf_count(p, PCSCF_CORE_DOWN);
         server_txn_refuse(st, 503);

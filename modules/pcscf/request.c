@@ -113,6 +113,10 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
         return;
     }
     int status = prepare(p, from, rq, &g);
+    if (!status && g.from_phone && hop_control_drops(p, &g.to, !g.initial || g.emergency)) {
+        server_txn_refuse_with(st, 503, BYTES_NONE); /* RFC 7339 5.10: without Retry-After */
+        return;
+    }
     if (!status) {
         forward(st, rq, &g);
         return;
@@ -178,5 +182,6 @@ const struct sip_layer_user pcscf_requests = {
     .on_ack = on_ack,
     .may_answer = may_answer,
     .is_bounded = is_bounded,
+    .sheds = overload_sheds,
     .is_urgent = is_urgent,
 };

@@ -68,6 +68,8 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
 {
     (void)b;
     const struct passage *g = proxy_data(proxy);
+    if (g->from_phone)
+        hop_control_strip(rs, e);
     trust_apply(rs, g->from_phone ? TRUST_TO_PHONE : TRUST_FROM_PHONE, &g->p->config->trusted_headers, e);
     record_edit_response(g, rs, e);
     session_edit_response(&g->session, rs, e);

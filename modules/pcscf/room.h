@@ -5,6 +5,8 @@
 #include "appliance/base/map.h"
 #include "modules/pcscf/core_link.h"
 #include "modules/pcscf/gate.h"
+#include "modules/pcscf/hop_control.h"
+#include "modules/pcscf/overload.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/reg_event.h"
 #include "modules/pcscf/whereabouts.h"
@@ -24,6 +26,8 @@ struct pcscf {
     struct reg_events reg_events;
     const struct emergency_config *emergency;
     char ecscf_route[CORE_HOST_MAX]; /* "<sip:address:port;lr>" */
+    struct overload overload;
+    struct hop_control controls[CORE_HOPS_MAX]; /* by next hop */
     struct core_link core;
     struct gate gate;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */

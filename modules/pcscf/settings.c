@@ -207,6 +207,21 @@ static const struct setting items[] = {
      .help = "subscribe at the core to what the network does with registrations (RFC 3680), so that one it "
              "ends, ends here too; the embedded home network is not asked",
      .reload = RELOAD_NEW},
+    {.key = "overload_lag",
+     .type = SETTING_DURATION,
+     .offset = AT(overload_lag),
+     .preset = "250ms",
+     .max = 60000,
+     .help = "how long a worker may be busy before it looks up again: at three quarters of it new phones are "
+             "refused "
+             "with 503, near it calls too, as when sip.max_transactions is near; 0: not looked at",
+     .reload = RELOAD_LIVE},
+    {.key = "overload_control",
+     .type = SETTING_BOOL,
+     .offset = AT(overload_control),
+     .preset = "no",
+     .help = "tell the core that this edge heeds what it says of its load (RFC 7339, loss), and do so",
+     .reload = RELOAD_LIVE},
     {.key = "trusted_headers",
      .type = SETTING_STRINGS,
      .offset = AT(trusted_headers),
@@ -338,6 +353,13 @@ static const struct stat_def defs[PCSCF_STATS] = {
         DIALOG_UNREGISTERED] = {"sip_calls_ended_total", "by=\"registration\"", NULL, STAT_COUNTER},
     [PCSCF_CALLS_ENDED +
         DIALOG_OVERDUE] = {"sip_calls_ended_total", "by=\"session_timer\"", NULL, STAT_COUNTER},
+    [PCSCF_OVERLOADED] = {"sip_overloaded", NULL, "Workers that shed SIP load", STAT_GAUGE},
+    [PCSCF_SHED_REGISTER] =
+        {"sip_shed_total", "what=\"register\"",
+         "Requests refused with 503: of new phones, to begin something, or for the core's sake",
+         STAT_COUNTER},
+    [PCSCF_SHED_REQUEST] = {"sip_shed_total", "what=\"request\"", NULL, STAT_COUNTER},
+    [PCSCF_SHED_CORE] = {"sip_shed_total", "what=\"core\"", NULL, STAT_COUNTER},
 };
 
 const struct stat_table pcscf_stats = {"pcscf", defs, PCSCF_STATS};

@@ -159,8 +159,8 @@ bool client_txn_via(const struct client_txn *ct, struct buf *out)
 
     if (!ct->l->entity->sent_by(ct->l->w, &ct->to, &by))
         return false;
-    return buf_printf(out, "Via: SIP/2.0/%s %s;branch=%s%s%s\r\n", by.transport, by.sent_by, ct->branch,
-                      client_reliable(ct) ? "" : ";rport", by.alias ? ";alias" : "");
+    return buf_printf(out, "Via: SIP/2.0/%s %s;branch=%s%s%s%s\r\n", by.transport, by.sent_by, ct->branch,
+                      client_reliable(ct) ? "" : ";rport", by.alias ? ";alias" : "", sip_sent_by_oc(&by));
 }
 
 static enum sip_method request_method(struct bytes request)

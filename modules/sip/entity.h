@@ -14,8 +14,15 @@
 struct sip_sent_by {
     const char *transport;         /* "TLS", "TCP", "UDP": static text */
     char sent_by[SIP_SENT_BY_MAX]; /* "host", "host:port", "[v6]:port" */
+    bool overload_control;         /* we heed what the other side says of its load (RFC 7339) */
     bool alias; /* requests may come back on the connection that this one takes (RFC 5923) */
 };
+
+/* RFC 7339 4.1, 4.2. */
+static inline const char *sip_sent_by_oc(const struct sip_sent_by *by)
+{
+    return by->overload_control ? ";oc;oc-algo=\"loss\"" : "";
+}
 
 struct sip_entity {
     const char *name; /* "pcscf"; also tells one entity's loops from another's */

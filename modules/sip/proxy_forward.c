@@ -10,8 +10,9 @@ void proxy_edit_onward(struct sip_edit *e, const struct sip_msg *rq, const struc
         sip_edit_ruri(e, on->uri);
     if (on->route.n)
         sip_edit_push(e, SIP_H_ROUTE, on->route);
-    struct bytes via = sip_edit_text(e, "SIP/2.0/%s %s;branch=%s%s%s", on->by.transport, on->by.sent_by,
-                                     on->branch, on->rport ? ";rport" : "", on->by.alias ? ";alias" : "");
+    struct bytes via =
+        sip_edit_text(e, "SIP/2.0/%s %s;branch=%s%s%s%s", on->by.transport, on->by.sent_by, on->branch,
+                      on->rport ? ";rport" : "", on->by.alias ? ";alias" : "", sip_sent_by_oc(&on->by));
     sip_edit_push(e, SIP_H_VIA, via);
     /* A datagram may come without it, a stream needs it (RFC 3261 18.3). */
     if (rq->content_length < 0)

@@ -182,6 +182,8 @@ static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop
         server_do(st, SERVER_ON_REQUEST, BYTES_NONE);
         return NULL;
     }
+    if (limits && l->user->sheds && l->user->sheds(l, from, rq))
+        return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD);
     int rc = limits ? server_take(l, from, rq, &held) : 0;
     if (rc)
         return server_refuse_to_admit(l, from, rq, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);

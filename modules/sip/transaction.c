@@ -153,6 +153,14 @@ size_t sip_layer_servers(const struct sip_layer *l)
     return l->servers.count;
 }
 
+unsigned sip_layer_load(const struct sip_layer *l)
+{
+    size_t servers = l->servers.count - l->done_servers.n, clients = l->clients.used - l->done_clients.n;
+    size_t more = servers > clients ? servers : clients;
+
+    return (unsigned)(more * 100 / (size_t)l->config.max_transactions);
+}
+
 size_t sip_layer_clients(const struct sip_layer *l)
 {
     return l->clients.used;

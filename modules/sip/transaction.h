@@ -88,6 +88,9 @@ struct sip_layer_user {
     bool (*may_answer)(struct sip_layer *l, const struct sip_hop *to, const struct sip_hop *from);
     /* Is there a phone behind it, so that max_pending counts? NULL: for nobody. */
     bool (*is_bounded)(struct sip_layer *l, const struct sip_hop *from);
+    /* Is this new request to be refused with 503 at once, before it has a transaction, because there is more
+     * to do than can be done? NULL: none is. */
+    bool (*sheds)(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
     /* Is this request to be served though the limits are reached (an emergency, what ends a call)? Asked only
      * then, and obeyed up to twice max_transactions. NULL: none is. */
     bool (*is_urgent)(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
@@ -146,4 +149,6 @@ struct sip_hop sip_reply_hop(const struct sip_hop *from, const struct sip_msg *r
 
 /* Numbers for the operator's page. */
 size_t sip_layer_servers(const struct sip_layer *l);
+unsigned
+sip_layer_load(const struct sip_layer *l); /* percent of max_transactions that wait, the fuller table */
 size_t sip_layer_clients(const struct sip_layer *l);
