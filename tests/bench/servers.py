@@ -57,9 +57,11 @@ def descriptors():
 
 def pinned(core):
     """What a child does before it becomes its program. Servers and driver alike go before whatever else the machine
-    is doing, where that is allowed."""
+    is doing, where that is allowed. Without a core it is one of many."""
     def prepare():
         descriptors()
+        if core is None:
+            return
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, -19)
         os.sched_setaffinity(0, {core})
@@ -77,6 +79,7 @@ class Server:
         self.core = core
         self.port = None
         self.process = None
+        self.code = None  # how it ended
         self.fresh = True
 
     def start(self):
@@ -104,7 +107,7 @@ class Server:
         if self.process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)  # a leader that fell may leave the others behind
-            self.process.wait()
+            self.code = self.process.wait()
         self.process = None
 
     def tail(self, most=1500):
@@ -130,6 +133,7 @@ class Server:
 
 class Sallyport(Server):
     """One worker, since it has one core; everything else as shipped, but for the limits of one address and user."""
+    threads, more = 1, ""
     name, host = "sallyport", f"gw.{REALM}"
 
     def __init__(self, folder, certificate, core, programs, home_port=None):
@@ -142,7 +146,7 @@ class Sallyport(Server):
         # the home network behind it has no registration events, and neither has the other edge
         home = f'core = "udp:127.0.0.1:{self.home_port}" reg_event = no' if self.home_port else ""
         with open(f"{self.folder}/conf", "w", encoding="ascii") as f:
-            f.write(f'''process {{ threads = 1 }}
+            f.write(f'''process {{ threads = {self.threads} }}
 log {{ level = "warn" }}
 store {{ path = "{self.folder}/state" }}
 control {{ socket = "{self.folder}/control" }}
@@ -160,6 +164,7 @@ turn {{
   allow_peers = {{ "127.0.0.0/8" }}
   user_allocations = 0
 }}
+{self.more}
 ''')
         os.makedirs(f"{self.folder}/state", mode=0o700, exist_ok=True)
         return [f"{self.programs}/sallyportd", "-c", f"{self.folder}/conf"]
@@ -172,7 +177,10 @@ turn {{
         return self.ctl("ping").returncode == 0
 
     def after_start(self):
-        done = self.ctl("user", "add", USER, "--realm", REALM, input=PASSWORD + "\n")
+        self.add_user(USER)
+
+    def add_user(self, name):
+        done = self.ctl("user", "add", name, "--realm", REALM, input=PASSWORD + "\n")
         if done.returncode:
             raise Trouble(f"sallyportctl user add: {done.stdout}")
 
