@@ -196,6 +196,7 @@ static const struct command {
     {"user-list", user_list},
     {"connections", control_connections},
     {"registrations", control_registrations},
+    {"dialogs", control_dialogs},
     {"core", control_core},
     {"bans-list", control_bans_list},
     {"bans-add", control_bans_add},

@@ -9,13 +9,6 @@ struct listing {
     json_int_t count;
 };
 
-/* What came in a message may be no UTF-8; JSON is (RFC 8259 8.1). */
-static json_t *text(struct bytes b)
-{
-    json_t *t = json_stringn((const char *)b.p, b.n);
-    return t ? t : json_string("?");
-}
-
 static void add_registration(const struct registration *r, void *arg)
 {
     struct listing *l = arg;
@@ -26,12 +19,12 @@ static void add_registration(const struct registration *r, void *arg)
     if (json_array_size(l->list) >= REGISTRATIONS_SHOWN)
         return;
     addr_format(&flow->peer, peer);
-    json_array_append_new(l->list,
-                          json_pack("{s:i,s:o,s:o,s:o,s:s,s:s,s:I,s:s}", "worker", w->id, "aor", text(r->aor),
-                                    "contact", text(r->contact), "identities", text(r->identities), "peer",
-                                    peer, "transport", transport_name(flow->transport), "expires",
-                                    (json_int_t)((r->expiry.due - w->now) / 1000), "reg_event",
-                                    reg_event_state_of(r)));
+    json_array_append_new(l->list, json_pack("{s:i,s:o,s:o,s:o,s:s,s:s,s:I,s:s}", "worker", w->id, "aor",
+                                             control_string(r->aor), "contact", control_string(r->contact),
+                                             "identities", control_string(r->identities), "peer", peer,
+                                             "transport", transport_name(flow->transport), "expires",
+                                             (json_int_t)((r->expiry.due - w->now) / 1000), "reg_event",
+                                             reg_event_state_of(r)));
 }
 
 static json_int_t visit(struct worker *w, json_t *list)

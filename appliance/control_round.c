@@ -65,3 +65,9 @@ void control_round_begin(struct control_client *cc, const char *name, control_vi
     control_pend(cc);
     worker_post(control_roof(cc)->gw.workers[0], &r->letter);
 }
+
+json_t *control_string(struct bytes b)
+{
+    json_t *t = json_stringn((const char *)b.p, b.n);
+    return t ? t : json_string("?");
+}

@@ -3,6 +3,7 @@
  *
  * Floor 4; begun on the management worker, carried on by the others. */
 #pragma once
+#include "appliance/base/bytes.h"
 #include "appliance/control_commands.h"
 
 struct control_round;
@@ -11,3 +12,6 @@ typedef json_int_t control_visit(struct worker *w, json_t *list);
 
 /* Answers the client in a later turn: {"ok":true,"count":n,NAME:[...]}. name is static text. */
 void control_round_begin(struct control_client *cc, const char *name, control_visit *visit);
+
+/* What came in a message may be no UTF-8; JSON is (RFC 8259 8.1): then "?". */
+json_t *control_string(struct bytes b);

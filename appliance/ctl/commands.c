@@ -105,6 +105,29 @@ int ctl_registrations(const char *socket, int argc, char **argv)
     return done(a);
 }
 
+int ctl_dialogs(const char *socket, int argc, char **argv)
+{
+    size_t i;
+    json_t *d;
+    int code;
+    if (argc && !wants_json(argc, argv))
+        return usage("dialogs takes --json or nothing");
+    json_t *a = ask_list(socket, "dialogs", "dialogs", argc, &code);
+    if (!a)
+        return code;
+    json_t *list = json_object_get(a, "dialogs");
+    printf("%-40s %-7s %-10s %-6s %-44s %10s  %s\n", "address of record", "side", "state", "worker", "peer",
+           "since", "Call-ID");
+    json_array_foreach(list, i, d)
+    {
+        printf("%-40s %-7s %-10s %-6d %-44s %9.1fs  %s\n", text_in(d, "aor"), text_in(d, "side"),
+               text_in(d, "state"), (int)number_in(d, "worker"), text_in(d, "peer"),
+               (double)number_in(d, "age_ms") / 1000.0, text_in(d, "call_id"));
+    }
+    print_count(a, list);
+    return done(a);
+}
+
 static void print_hop(const json_t *h)
 {
     double since = (double)number_in(h, "since_ms") / 1000.0;

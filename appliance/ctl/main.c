@@ -16,6 +16,7 @@ static const char usage_text[] =
     "  stats [--json|--prometheus]  every counter\n"
     "  connections [--json]         who is connected, by which protocol and cipher\n"
     "  registrations [--json]       who is registered, from where, for how long; what the core tells of it\n"
+    "  dialogs [--json]             the calls that stand or ring, whose, since when\n"
     "  core [--json]                next hops of the IMS core: up or down, since when, why\n"
     "  user add NAME [--realm R] [--password-file F]\n"
     "                               add a user or change the password (from standard input, one line)\n"
@@ -58,6 +59,7 @@ static const struct {
     {{"stats", NULL}, ctl_stats},
     {{"connections", NULL}, ctl_connections},
     {{"registrations", NULL}, ctl_registrations},
+    {{"dialogs", NULL}, ctl_dialogs},
     {{"core", NULL}, ctl_core},
     {{"user", "add"}, ctl_user_add},
     {{"user", "remove"}, ctl_user_remove},

@@ -32,13 +32,18 @@ static struct absence *absence_find(const struct pcscf *p, const struct flow *f,
     return a;
 }
 
+/* Where it is now; the flow that it went to may be gone again. */
+static bool find_now(const struct absence *a, struct flow *now)
+{
+    return whereabouts_find(a->room->whereabouts, a->who.owner, a->who.instance, now) &&
+           !flow_eq(now, &a->who.flow);
+}
+
 bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *now)
 {
     struct absence *a = first_at(p, old);
-    while (a && !a->moved)
+    while (a && !(a->moved && find_now(a, now)))
         a = next_at(map_next(&a->node), old);
-    if (a)
-        *now = a->to;
     return a != NULL;
 }
 
@@ -134,11 +139,23 @@ static void on_timer(struct worker *w, struct timer *t)
 
 /* ---- its begin ---- */
 
+/* From now on it is waited for; unless it is somewhere else already. In the table first, so that no
+ * registration comes in between. */
+static void absence_waits(struct absence *a)
+{
+    struct pcscf *p = a->room;
+    struct flow now;
+    a->moved = false;
+    timer_set(&p->w->timers, &a->timer, p->w->now + (uint64_t)p->config->flow_grace);
+    whereabouts_add(p->whereabouts, &a->who, NULL);
+    if (find_now(a, &now))
+        absence_moves(a, &now);
+}
+
 static struct absence *absence_create(struct pcscf *p, const struct flow *f, uint64_t owner,
                                       uint64_t instance)
 {
     struct absence *a = calloc(1, sizeof(*a));
-    struct flow now;
     if (!a)
         return NULL;
     a->room = p;
@@ -148,10 +165,7 @@ static struct absence *absence_create(struct pcscf *p, const struct flow *f, uin
     list_init(&a->dialogs);
     list_init(&a->waiting);
     map_insert(&p->absences, &a->node, flow_hash(p, f));
-    timer_set(&p->w->timers, &a->timer, p->w->now + (uint64_t)p->config->flow_grace);
-    whereabouts_add(p->whereabouts, &a->who, NULL); /* first, so that no registration comes in between */
-    if (whereabouts_find(p->whereabouts, owner, instance, &now) && !flow_eq(&now, f))
-        absence_moves(a, &now);
+    absence_waits(a);
     return a;
 }
 
@@ -159,7 +173,11 @@ static struct absence *absence_ensure(struct pcscf *p, const struct flow *f, uin
                                       uint64_t instance)
 {
     struct absence *a = absence_find(p, f, owner, instance);
-    return a ? a : absence_create(p, f, owner, instance);
+    if (!a)
+        return absence_create(p, f, owner, instance);
+    if (a->moved && !find_now(a, &a->to))
+        absence_waits(a); /* it has left there too */
+    return a;
 }
 
 struct list *absence_home(struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance)

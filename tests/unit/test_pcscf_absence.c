@@ -159,6 +159,21 @@ static void a_request_does_not_wait_for_ever(void **state)
     call_end(&c);
 }
 
+static void a_request_waits_for_a_phone_that_has_moved_and_gone_again(void **state)
+{
+    struct call c = call_begin();
+    phone_vanishes(&c.b);
+    c.b = phone_comes_back(&c.b, 0, 9);
+    phone_vanishes(&c.b);
+    alice_says(&c, "BYE", "c1", 2, c.routes_a); /* by the first flow's token */
+    phone_expect_none(&c.a);
+    world_wait(c.world, 5000);
+    c.b = phone_comes_back(&c.b, 1, 10);
+    phone_serves(&c.b, "BYE", &c.a);
+    assert_int_equal(confirmed(&c), 0);
+    call_end(&c);
+}
+
 static void an_answer_may_come_from_the_new_connection(void **state)
 {
     struct call c = call_invites();
@@ -386,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_request_waits_for_the_phone),
         cmocka_unit_test(a_request_that_was_sent_is_sent_once_more_with_its_branch),
         cmocka_unit_test(a_request_does_not_wait_for_ever),
+        cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
         cmocka_unit_test(an_answer_may_come_from_the_new_connection),
         cmocka_unit_test(an_answer_reaches_a_caller_who_has_moved),
         cmocka_unit_test(somebody_elses_answer_is_not_taken),
