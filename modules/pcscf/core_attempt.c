@@ -19,9 +19,22 @@ static void watch(struct core_attempt *a)
         timer_set(&w->timers, &a->patience, w->now + (uint64_t)a->p->config->core_timeout);
 }
 
-static struct sip_hop another(struct core_attempt *a)
+/* RFC 3261 18.1.1: who takes no TCP gets it over UDP after all. */
+static struct sip_hop small_again(struct core_attempt *a)
 {
-    struct next_hop *h = hop_of(a);
+    struct next_hop *h = a->p->core.hops[a->small];
+    a->grown = false;
+    a->kept_small = true;
+    return h && hop_health_usable(&h->health) ? next_hop_way(h) : SIP_HOP_NONE;
+}
+
+static struct sip_hop another(struct core_attempt *a, enum core_stat why)
+{
+    struct next_hop *h = a->grown ? a->p->core.hops[a->small] : hop_of(a);
+    struct sip_hop way = a->grown && why == CORE_FAILOVER_TRANSPORT ? small_again(a) : SIP_HOP_NONE;
+    if (way.kind != HOP_NONE)
+        return way;
+    a->grown = false;
     struct core_place *place = h ? core_link_place_of(a->p, h) : NULL;
     if (a->n >= HOPS_TRIED_MAX)
         return SIP_HOP_NONE;
@@ -34,7 +47,7 @@ static bool go_on(struct core_attempt *a, const struct proxy_branch *b, enum cor
     struct proxy_target t = b->target;
     if (proxy_cancelled(a->proxy))
         return false;
-    t.hop = another(a);
+    t.hop = another(a, why);
     struct next_hop *h = t.hop.kind == HOP_NONE ? NULL : core_link_find(a->p, &t.hop);
     if (!h || proxy_add(a->proxy, &t) < 0)
         return false;
@@ -46,6 +59,22 @@ static bool go_on(struct core_attempt *a, const struct proxy_branch *b, enum cor
     a->n++;
     watch(a);
     return true;
+}
+
+struct sip_hop core_attempt_size(struct core_attempt *a, const struct proxy_branch *b, size_t n)
+{
+    struct next_hop *h = a->p ? hop_of(a) : NULL;
+    int64_t max = a->p ? a->p->config->core_udp_max : 0;
+    if (!h || a->kept_small || !max || n <= (size_t)max || b->index != a->branch)
+        return b->target.hop;
+    struct sip_hop way = core_link_twin(h);
+    if (way.kind == HOP_NONE)
+        return b->target.hop;
+    a->grown = true;
+    a->small = a->hop;
+    a->hop = h->twin->index;
+    h->twin->requests++;
+    return way;
 }
 
 static bool is_present(const struct core_attempt *a, const struct proxy_branch *b)

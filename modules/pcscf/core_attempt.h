@@ -17,6 +17,9 @@ struct core_attempt {
     unsigned hop;    /* index of the present one */
     unsigned branch; /* to it */
     unsigned n;      /* hops tried */
+    bool grown;      /* too large for UDP: the present hop is over TCP, and `small` is what it was */
+    bool kept_small; /* TCP was tried: UDP it is */
+    unsigned small;
 };
 
 /* proxy_add(), and from then on watched if it goes to the core. As proxy_add. */
@@ -26,4 +29,6 @@ int core_attempt_begin(struct core_attempt *a, struct pcscf *p, struct proxy *pr
  * failure of the last hop that there is becomes 503, with Retry-After. */
 int core_attempt_response(struct core_attempt *a, const struct proxy_branch *b, const struct sip_msg *rs);
 int core_attempt_failure(struct core_attempt *a, const struct proxy_branch *b, int status, int err);
+/* on_size. */
+struct sip_hop core_attempt_size(struct core_attempt *a, const struct proxy_branch *b, size_t n);
 void core_attempt_end(struct core_attempt *a); /* on_done */

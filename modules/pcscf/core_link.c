@@ -60,6 +60,18 @@ void core_link_leave(struct next_hop *h)
     h->left_at = h->p->w->now;
     hop_probe_stop(h);
     core_stats_up(h->p, h->index, false);
+    core_link_leave(h->twin);
+    h->twin = NULL;
+}
+
+struct sip_hop core_link_twin(struct next_hop *h)
+{
+    const struct core_target t = {.transport = TRANSPORT_TCP, .addr = h->addr};
+    if (h->transport != TRANSPORT_UDP)
+        return SIP_HOP_NONE;
+    if (!h->twin)
+        h->twin = core_link_enter(h->p, &t, h->name);
+    return h->twin && hop_health_usable(&h->twin->health) ? next_hop_way(h->twin) : SIP_HOP_NONE;
 }
 
 struct next_hop *core_link_find(const struct pcscf *p, const struct sip_hop *way)

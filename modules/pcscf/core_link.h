@@ -85,6 +85,8 @@ struct next_hop *core_link_enter(struct pcscf *p, const struct core_target *t, c
 void core_link_leave(struct next_hop *h); /* NULL is fine */
 /* The UDP listener of ours that is used towards that address. */
 const struct udp_port *core_link_listener(const struct pcscf *p, const struct addr *to);
+/* The way to the same hop by TCP; HOP_NONE: it is none over UDP, or takes no TCP. */
+struct sip_hop core_link_twin(struct next_hop *h);
 uint64_t core_link_seed(const struct pcscf *p, struct bytes call_id); /* of an empty one: a random one */
 /* The way to the hop that `seed` stands for, other than those tried; *tried grows by it. */
 struct sip_hop core_link_choose(struct core_place *place, uint64_t seed, uint64_t *tried);

@@ -26,6 +26,8 @@ struct next_hop {
     uint64_t requests, failures;
     char why[CORE_NAME_MAX + 64]; /* the last trouble, in plain words */
     unsigned places;              /* that name it */
+    struct next_hop
+        *twin; /* of one over UDP: the same by TCP, once a request was too large; it is a place of that */
     uint64_t left_at;
 
     struct ref conn;  /* ours, from dialling on */

@@ -17,6 +17,7 @@ struct pcscf_config {
     const char *core_tls_ca, *core_tls_certificate, *core_tls_key;
     int64_t core_probe;   /* ms; 0: none */
     int64_t core_timeout; /* ms; 0: that of RFC 3261 */
+    int64_t core_udp_max; /* bytes of a request; 0: as many as there are */
     struct string_list dns_servers;
     const char *visited_network;
     int64_t flow_timer;        /* ms */

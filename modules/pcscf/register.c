@@ -141,7 +141,14 @@ static void on_done(struct proxy *proxy)
     core_attempt_end(&g->attempt);
 }
 
+static struct sip_hop on_size(struct proxy *proxy, const struct proxy_branch *b, size_t n)
+{
+    struct registering *g = proxy_data(proxy);
+    return core_attempt_size(&g->attempt, b, n);
+}
+
 static const struct proxy_user register_proxy = {
+    .on_size = on_size,
     .edit_request = edit_request,
     .on_response = on_response,
     .on_failure = on_failure,

@@ -109,7 +109,14 @@ static void on_done(struct proxy *proxy)
     watch_done(g);
 }
 
+static struct sip_hop on_size(struct proxy *proxy, const struct proxy_branch *b, size_t n)
+{
+    struct passage *g = proxy_data(proxy);
+    return core_attempt_size(&g->attempt, b, n);
+}
+
 const struct proxy_user passage_proxy = {
+    .on_size = on_size,
     .edit_request = edit_request,
     .on_response = on_response,
     .on_failure = on_failure,

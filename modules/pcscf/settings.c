@@ -119,6 +119,14 @@ static const struct setting items[] = {
      .help = "how long a next hop may stay silent after a request before another one gets it; 0: as long as "
              "RFC 3261 waits",
      .reload = RELOAD_NEW},
+    {.key = "core_udp_max",
+     .type = SETTING_SIZE,
+     .offset = AT(core_udp_max),
+     .preset = "1300",
+     .max = 65535,
+     .help = "larger requests go to a next hop over TCP where they would go over UDP, if it takes TCP on the "
+             "same port (RFC 3261 18.1.1); 0: never",
+     .reload = RELOAD_NEW},
     {.key = "dns_servers",
      .type = SETTING_STRINGS,
      .offset = AT(dns_servers),

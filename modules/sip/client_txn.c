@@ -238,6 +238,12 @@ int client_txn_move(struct client_txn *ct, const struct sip_hop *to, struct byte
     return 0;
 }
 
+void client_txn_redirect(struct client_txn *ct, const struct sip_hop *to)
+{
+    if (ct->state == CLIENT_NEW)
+        ct->to = *to;
+}
+
 void client_txn_drop(struct client_txn *ct)
 {
     client_terminate(ct);

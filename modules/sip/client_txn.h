@@ -41,6 +41,8 @@ const char *client_txn_branch(const struct client_txn *ct);
  * entity has no way there. */
 bool client_txn_via(const struct client_txn *ct, struct buf *out);
 
+/* Before it is sent: it goes there instead. */
+void client_txn_redirect(struct client_txn *ct, const struct sip_hop *to);
 /* Sends the whole request and starts the timers; copies it only if it may be needed again (INVITE, UDP). An
  * error that is known at once is reported by on_failure in a letter's time (this turn's end at the latest),
  * never from inside this call. 0, -ENOMEM or -EBUSY (nothing sent, no callback but gone; ct ends). */

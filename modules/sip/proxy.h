@@ -59,6 +59,9 @@ struct proxy_user {
      * a status (300..699): do not send, the branch has failed with it. */
     int (*edit_request)(struct proxy *p, const struct proxy_branch *b, const struct sip_msg *rq,
                         struct sip_edit *e);
+    /* Written so, the request has n bytes: by which hop it is to go. b->target.hop: as it was meant; with
+     * another one it is written anew for that (RFC 3261 18.1.1). */
+    struct sip_hop (*on_size)(struct proxy *p, const struct proxy_branch *b, size_t n);
     /* A response came (not 100). May add targets (proxy_add; a later group, or the present one: sent at
      * once). */
     int (*on_response)(struct proxy *p, const struct proxy_branch *b, const struct sip_msg *rs);

@@ -43,6 +43,22 @@ static int branch_write(struct branch *b, const struct sip_msg *rq, struct buf *
     return sip_edit_apply(&e, *out);
 }
 
+/* The user may know a better way for a message of that size. */
+static int branch_resize(struct branch *b, const struct sip_msg *rq, struct buf **out)
+{
+    struct proxy *p = b->p;
+    struct sip_hop *to = &b->pub.target.hop;
+
+    if (!p->user->on_size)
+        return 0;
+    struct sip_hop better = p->user->on_size(p, &b->pub, buf_len(*out));
+    if (sip_hop_eq(&better, to))
+        return 0;
+    *to = better;
+    client_txn_redirect(b->ct, to);
+    return branch_write(b, rq, out);
+}
+
 /* RFC 3261 16.6 items 9 to 11. */
 static int branch_send(struct branch *b, const struct sip_msg *rq)
 {
@@ -55,6 +71,8 @@ static int branch_send(struct branch *b, const struct sip_msg *rq)
         return -EBUSY;
     p->live++;
     int rc = branch_write(b, rq, &out);
+    if (!rc)
+        rc = branch_resize(b, rq, &out);
     if (rc) {
         client_txn_drop(b->ct);
         return rc;

@@ -29,12 +29,12 @@ def start_dns(case, port, cores):
     return dns
 
 
-def start_gateway(case, name, cores, **pcscf):
+def start_gateway(case, name, cores, listen=None, **pcscf):
     edge = free_ports(1)[0]
     gateway = Gateway(case, {"pcscf": {"core": cores, "core_probe": "500ms", "core_timeout": "500ms",
                                        "reg_event": False, "core_address": f"127.0.0.1:{edge}", **pcscf},
                              "door": {}}, users=(), name=name)
-    gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge}")
+    gateway.settings["door"]["listen"].append(listen or f"sip+udp://127.0.0.1:{edge}")
     gateway.start()
     return gateway
 
@@ -131,6 +131,48 @@ def fixed_over_tcp(case):
     gateway.stop()
 
 
+def large_over_udp(case):
+    port, = free_ports(1)
+    small, large = (StubCore(case, "core-" + t, t, port) for t in ("udp", "tcp"))
+    gateway = start_gateway(case, "large", [f"udp:127.0.0.1:{port}"])
+    wait_hops(gateway, [2, 0])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    for text, core in (("short", small), ("long" * 400, large)):
+        check_equal(phone.response_to(phone.message("sip:bob@ims.test", text)).status, 200, "MESSAGE")
+        check_equal([m.body.decode() for m in core.requests("MESSAGE")], [text], f"MESSAGEs at {core.name}")
+    check("SIP/2.0/TCP" in large.requests("MESSAGE")[0].get("Via"), "its Via does not say TCP")
+    large.close()
+    check_equal(phone.response_to(phone.message("sip:bob@ims.test", "huge" * 400)).status, 200, "MESSAGE without TCP")
+    check_equal(len(small.requests("MESSAGE")), 2, "MESSAGEs over UDP")
+    case.say("what is too large for UDP goes over TCP, and over UDP all the same where nobody takes TCP")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def opened_by_the_core(case):
+    """RFC 5923: the core's own connection is used for both ways, from the first request on that says so."""
+    edge, port = free_ports(2)
+    core = StubCore(case, "core", "tcp", port)
+    gateway = start_gateway(case, "alias", [f"tcp:127.0.0.1:{port}"], listen=f"sip+tcp://127.0.0.1:{edge}",
+                            core_address=f"127.0.0.1:{edge}")
+    wait_hops(gateway, [2, 0])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    path = core.requests("REGISTER")[0].routes("Path")[0]
+    check(f"127.0.0.1:{edge};transport=tcp" in path, f"Path does not say how to come back: {path}")
+    ours = SipUa(gateway.connect_tcp(port=edge), "core", transport="TCP")
+    request = ours.request("MESSAGE", phone.contact.strip("<>"), routes=[path], body="hi",
+                           extra=[("Content-Type", "text/plain")])
+    request.headers[0] = ("Via", f"SIP/2.0/TCP 127.0.0.1:{port};alias;branch={request.branch()}")
+    ours.send(request)
+    phone.expect("MESSAGE").reply(200)
+    check_equal(ours.response_to(request).status, 200, "the core's MESSAGE on its own connection")
+    case.say("the core's own connection to us is the core's, and Path says how to come")
+    gateway.check_alive()
+    gateway.stop()
+
+
 def tls_server(pki, names, stem):
     certificate, key = pki.issue("ecdsa", stem, names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -163,6 +205,8 @@ def test(case):
     need("dnsmasq")
     by_dns_over_udp(case)
     fixed_over_tcp(case)
+    large_over_udp(case)
+    opened_by_the_core(case)
     over_tls(case)
 
 
