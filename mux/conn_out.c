@@ -18,7 +18,7 @@ bool conn_is_high(const struct conn *c)
 uint8_t *conn_reserve(struct conn *c, size_t n)
 {
     struct entry *e = entry_of(c);
-    if (!entry_takes(e) || conn_unsent(c) + n > (size_t)e->door->config->out_max)
+    if (!entry_takes(e) || conn_unsent(c) + n > entry_out_max(e))
         return NULL;
     if (!e->out.mem)
         spare_take(e->door, &e->out);
@@ -99,7 +99,7 @@ static void watch_write(struct entry *e)
 /* Answers that OpenSSL makes by itself (key updates) come here without passing out_max. */
 static bool over_limit(const struct entry *e)
 {
-    return buf_len(&e->wire) > (size_t)e->door->config->out_max + WIRE_MARK;
+    return buf_len(&e->wire) > entry_out_max(e) + WIRE_MARK;
 }
 
 static bool has_more(const struct entry *e)

@@ -116,6 +116,7 @@ struct entry {
     bool wants_drained;
     int error;               /* errno of what broke it, 0: none did */
     const char *tls_problem; /* what OpenSSL did not like; static text */
+    size_t out_max;          /* of its own; 0: the door's */
     bool patient;            /* no deadline for what the peer does not read */
     ev_io io;
     int events; /* that io waits for */
@@ -148,6 +149,10 @@ static inline const struct entry *entry_of_const(const struct conn *c)
 static inline bool entry_takes(const struct entry *e)
 {
     return !e->ending && (e->stage == STAGE_OPEN || (e->dialled && e->stage < STAGE_OPEN));
+}
+static inline size_t entry_out_max(const struct entry *e)
+{
+    return e->out_max ? e->out_max : (size_t)e->door->config->out_max;
 }
 static inline void door_count(struct door *d, unsigned what)
 {

@@ -69,6 +69,7 @@ struct conn *conn_dial(struct worker *w, const struct dial *how, int *error)
     e->conn.module = how->module;
     e->conn.state = how->state;
     e->conn.side = how->side;
+    e->out_max = how->out_max;
     e->stage = STAGE_CONNECT;
     e->deadline = w->now + how->patience;
     entry_arm(e);

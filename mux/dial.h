@@ -13,12 +13,13 @@ struct dial {
     void *state; /* c->state, from the beginning */
     struct addr to;
     uint64_t patience; /* ms until it must be open */
+    size_t out_max;    /* bytes that may wait to be sent; 0: door.out_max */
     uint8_t side;      /* c->side */
     SSL *tls;          /* with the name to ask for and the checks set; NULL: plain TCP */
 };
 
 /* NULL with -errno in *error when it fails at once (`closed` is not called then). how->tls is taken over
- * whatever happens. What is sent before it is open waits, up to door.out_max, and leaves then. */
+ * whatever happens. What is sent before it is open waits, up to its limit, and leaves then. */
 struct conn *conn_dial(struct worker *w, const struct dial *how, int *error);
 
 /* For `closed`. */

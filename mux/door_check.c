@@ -69,5 +69,7 @@ int door_check(const struct config *c, const struct module *const *modules, stru
         tls_drop(t);
         tls_files_warn(tls, out);
     }
+    for (; *modules; modules++)
+        good = (!(*modules)->check || (*modules)->check(c, out)) && good;
     return good ? 0 : -EINVAL;
 }

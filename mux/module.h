@@ -24,6 +24,10 @@ struct module {
      * again when there are more, until the first-bytes deadline or limit. */
     enum sniff (*sniff)(struct bytes first);
 
+    /* Do the settings fit together? Before anything is started, on any thread; false with one line a problem
+     * in `out`. */
+    bool (*check)(const struct config *c, struct buf *out);
+
     /* Per worker, before and after it carries traffic. start: 0 or -errno, which is fatal at boot. */
     int (*start)(struct worker *w);
     void (*stop)(struct worker *w);

@@ -46,6 +46,7 @@ struct next_hop *core_link_enter(struct pcscf *p, const struct core_target *t, c
         h = l->hops[i] = next_hop_create(p, i, t, name);
     if (!h)
         return NULL;
+    l->n_hops = h->index < l->n_hops ? l->n_hops : h->index + 1;
     if (h->places++ == 0) {
         hop_probe_start(h);
         core_stats_up(p, h->index, hop_health_usable(&h->health));
@@ -76,7 +77,7 @@ struct sip_hop core_link_twin(struct next_hop *h)
 
 struct next_hop *core_link_find(const struct pcscf *p, const struct sip_hop *way)
 {
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++)
+    for (unsigned i = 0; i < p->core.n_hops; i++)
         if (p->core.hops[i] && next_hop_is(p->core.hops[i], way))
             return p->core.hops[i];
     return NULL;
@@ -204,7 +205,7 @@ static struct next_hop *find_literal(const struct pcscf *p, const struct sip_uri
     if (u->host.kind == SIP_HOST_NAME || !route_text(u, text, sizeof(text)) ||
         !core_uri_parse(bytes_str(text), &uri, NULL))
         return NULL;
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < p->core.n_hops; i++) {
         struct next_hop *h = p->core.hops[i];
         if (h && h->places && (!said || h->transport == uri.transport) && addr_eq(&h->addr, &uri.addr))
             return h;
@@ -250,7 +251,7 @@ struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route)
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer)
 {
     const struct core_link *l = &p->core;
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < l->n_hops; i++) {
         const struct next_hop *h = l->hops[i];
         /* A connection comes from any port; a datagram from the port that we send to. */
         if (h && (transport == TRANSPORT_UDP ? h->transport == TRANSPORT_UDP && addr_eq(peer, &h->addr)
@@ -267,7 +268,7 @@ static bool is_wrong_listener(const struct pcscf *p, const struct flow *f)
 {
     if (p->config->core_networks.n)
         return false;
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < p->core.n_hops; i++) {
         const struct next_hop *h = p->core.hops[i];
         if (h && h->transport == TRANSPORT_UDP && addr_eq(&h->addr, &f->peer))
             return h->flow.udp_index != f->udp_index;
@@ -300,7 +301,7 @@ void core_link_alias(struct pcscf *p, const struct sip_hop *from, uint16_t port)
         return;
     struct addr a = from->flow.peer;
     a.port = port ? port : core_default_port(TRANSPORT_TCP);
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < p->core.n_hops; i++) {
         struct next_hop *h = p->core.hops[i];
         if (h && h->transport == TRANSPORT_TCP && addr_eq(&h->addr, &a) && !ref_eq(h->conn, from->flow.conn))
             h->alias = from->flow.conn;
@@ -322,7 +323,7 @@ static void sweep_places(struct core_link *l, uint64_t now)
 /* A hop goes a turn after its connection, which knows it. */
 static void sweep_hops(struct core_link *l, uint64_t now)
 {
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < l->n_hops; i++) {
         struct next_hop *h = l->hops[i];
         if (!h || h->places || now - h->left_at < HOP_STAY)
             continue;
@@ -356,7 +357,7 @@ int core_link_init(struct core_link *l, struct pcscf *p)
 
 void core_link_reload(struct pcscf *p)
 {
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; i < p->core.n_hops; i++) {
         if (p->core.hops[i])
             hop_probe_due(p->core.hops[i]);
     }
@@ -367,7 +368,7 @@ void core_link_fini(struct core_link *l, struct pcscf *p)
     timer_stop(&p->w->timers, &l->sweep);
     while (l->places.next && !list_empty(&l->places))
         core_place_destroy(container_of(l->places.next, struct core_place, link));
-    for (unsigned i = 0; i < CORE_HOPS_MAX; i++)
+    for (unsigned i = 0; i < l->n_hops; i++)
         next_hop_destroy(l->hops[i]);
     memset(l->hops, 0, sizeof(l->hops));
     if (l->resolver)

@@ -32,6 +32,7 @@ struct core_link {
     struct list places;
     struct core_place *home; /* pcscf.core */
     struct next_hop *hops[CORE_HOPS_MAX];
+    unsigned n_hops; /* none stands behind these */
     struct resolver *resolver;
     struct core_tls *tls;
     _Atomic uint64_t *stats;

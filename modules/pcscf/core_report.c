@@ -4,7 +4,7 @@
 void core_report(struct worker *w, void (*each)(const struct core_hop_view *h, void *arg), void *arg)
 {
     const struct pcscf *p = pcscf_of(w);
-    for (unsigned i = 0; p && i < CORE_HOPS_MAX; i++) {
+    for (unsigned i = 0; p && i < p->core.n_hops; i++) {
         const struct next_hop *h = p->core.hops[i];
         char address[ADDR_TEXT];
         if (!h)

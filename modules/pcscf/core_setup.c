@@ -21,7 +21,7 @@ static bool join_uris(const struct string_list *core, struct buf *out)
     return buf_append(out, bytes_of("", 1));
 }
 
-static bool is_embedded(const struct string_list *core)
+bool core_is_embedded(const struct string_list *core)
 {
     for (size_t i = 0; i < core->n; i++) {
         if (core->items[i][0])
@@ -161,7 +161,7 @@ int core_setup(struct core_link *l, struct pcscf *p)
     /* Beside an embedded home network there may be an E-CSCF outside, and nobody else. */
     const char *ecscf = p->emergency->ecscf;
     const struct string_list only = {&ecscf, 1};
-    l->embedded = is_embedded(&p->config->core);
+    l->embedded = core_is_embedded(&p->config->core);
     if (l->embedded && !ecscf[0]) {
         snprintf(l->host, sizeof(l->host), "%s", p->host);
         return 0;

@@ -2,6 +2,7 @@
 #include "modules/pcscf/cert_name.h"
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct core_tls {
     SSL_CTX *ctx;
@@ -25,8 +26,9 @@ static int on_verify(int good, X509_STORE_CTX *sc)
 
 static bool say(struct buf *why, const char *key, const char *file)
 {
-    unsigned long e = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(e);
+    unsigned long e = ERR_peek_error();
+    const char *reason =
+        ERR_SYSTEM_ERROR(e) ? strerrordesc_np(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
     buf_printf(why, "pcscf.%s: %s: %s", key, file[0] ? file : "(the system's)",
                reason ? reason : "cannot be read");
     ERR_clear_error();

@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define PATIENCE    5000 /* ms, until it must be open */
-#define SHORT_LIVED 2000 /* ms: one that ends so soon was refused, whatever it looks like */
+#define PATIENCE    5000              /* ms, until it must be open */
+#define UNSENT_MAX  (4 * 1024 * 1024) /* all phones of a worker write to it */
+#define SHORT_LIVED 2000              /* ms: one that ends so soon was refused, whatever it looks like */
 
 static SSL *client_for(struct next_hop *h)
 {
@@ -23,6 +24,7 @@ int hop_stream_dial(struct next_hop *h)
                              .state = h,
                              .to = h->addr,
                              .patience = PATIENCE,
+                             .out_max = UNSENT_MAX,
                              .side = SIDE_CORE,
                              .tls = tls};
     int error = -ENOMEM;

@@ -2,6 +2,7 @@
 #include "appliance/core/store.h"
 #include "modules/pcscf/absence.h"
 #include "modules/pcscf/answer.h"
+#include "modules/pcscf/core_setup.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/phone.h"
@@ -349,6 +350,7 @@ const struct module pcscf_module = {
     .settings = &pcscf_settings,
     .stats = &pcscf_stats,
     .sniff = sniff,
+    .check = core_check,
     .start = start,
     .stop = stop,
     .reload = reload,

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import check, check_equal, need, run, wait_for
-from lab.gateway import Gateway, free_ports
+from lab.gateway import Gateway, free_ports, program
 from lab.pki import Pki
 from lab.sip_ua import SipUa
 from lab.stub_core import StubCore
@@ -201,8 +201,27 @@ def over_tls(case):
     gateway.stop()
 
 
+def mistakes(case):
+    listen = 'door { listen = {"tcp://127.0.0.1:24999"%s} }\n'
+    udp = ', "sip+udp://127.0.0.1:24998"'
+    for sockets, settings, wanted in (
+            ("", 'core = "udp:10.0.0.1"', "sip+udp://ADDRESS:PORT"),
+            ("", 'core = "tcp:10.0.0.1"', "core_address"),
+            (udp, 'core = {"udp:10.0.0.1", "dns:10.0.0.2"}', "has no DNS records"),
+            (udp, 'core = "http://core"', "write udp:HOST:PORT"),
+            (udp, 'core = "sip:10.0.0.1;transport=ws"', "udp, tcp or tls"),
+            (udp, 'core = "udp:10.0.0.1" core_tls_ca = "missing.pem"', "No such file"),
+            (udp, 'core = "udp:10.0.0.1" core_tls_key = "key.pem"', "not the certificate"),
+            (udp, 'core = "udp:10.0.0.1" dns_servers = {"dns.test"}', "address of a DNS server")):
+        path = case.write("mistake.conf", listen % sockets + 'pcscf { host = "x" ' + settings + " }\n")
+        done = case.run([program("sallyportctl"), "config", "check", path])
+        check(done.returncode == 1 and wanted in done.stdout, f"{settings}: {done.returncode} {done.stdout}")
+    case.say("mistakes in the settings are named")
+
+
 def test(case):
     need("dnsmasq")
+    mistakes(case)
     by_dns_over_udp(case)
     fixed_over_tcp(case)
     large_over_udp(case)

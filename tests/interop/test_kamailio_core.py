@@ -1,41 +1,47 @@
 #!/usr/bin/python3
-"""Debian's Kamailio as the home network behind the edge, over UDP, in place of the embedded one: two phones over
+"""Debian's Kamailio as the home network behind the edge, over UDP and over TLS, in place of the embedded one: two phones over
 TLS register (Digest by Kamailio, Path), call both ways, cancel, refuse, write messages, unregister."""
-import glob
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab.case import check, need, run, wait_for
+from lab.case import check, need, run
 from lab.gateway import Gateway, free_ports
+from lab.kamailio import has_tls, start_kamailio
+from lab.pki import Pki
 from lab.sip_ua import SipUa, cancel, hang_up, talk, write_to
 
-CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab", "kamailio.cfg")
-
-
-def start_kamailio(case, port):
-    modules = [f for f in ("/usr/lib/kamailio/modules", *glob.glob("/usr/lib/*/kamailio/modules"))
-               if os.path.exists(f + "/registrar.so")]
-    check(modules, "kamailio's modules were not found")
-    with open(CONFIG, encoding="ascii") as f:
-        text = f.read().replace("CORE", f"127.0.0.1:{port}").replace("MODULES", modules[0] + "/")
-    pid = case.path("kamailio.pid")
-    process = case.start(["kamailio", "-f", case.write("kamailio.cfg", text), "-DD", "-E", "-m", "64", "-M", "8",
-                          "-P", pid, "-Y", case.folder], name="kamailio")
-
-    def ready():
-        check(process.running(), "kamailio ended at start")
-        return os.path.exists(pid) and "main(): processes" in process.output()
-    wait_for(ready, 15, "kamailio runs")
-
-
-def test(case):
-    need("kamailio")
+def over_udp(case):
     core_port, edge_port = free_ports(2)
     start_kamailio(case, core_port)
     gateway = Gateway(case, {"pcscf": {"core": f"udp:127.0.0.1:{core_port}"}}, users=())
     gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
     gateway.start()
+    use(case, gateway)
+
+
+def over_tls(case):
+    """Both sides open connections: we to kamailio, whose certificate is checked, and kamailio to our sip+tls listener."""
+    core_port, edge_port = free_ports(2)
+    pki = Pki(case.path("core-pki", "x")[:-2])
+    start_kamailio(case, core_port, tls=pki.issue("ecdsa", "core", "DNS:core.ims.test,IP:127.0.0.1"), name="kamailio-tls")
+    gateway = Gateway(case, {"pcscf": {"core": f"tls:127.0.0.1:{core_port}", "core_tls_ca": pki.ca,
+                                       "core_address": f"127.0.0.1:{edge_port}"}}, users=(), name="tls")
+    gateway.settings["door"]["listen"].append(f"sip+tls://127.0.0.1:{edge_port}")
+    gateway.start()
+    gateway.wait_stat("sip_next_hop_up", 2, 'hop="0"')
+    use(case, gateway)
+
+
+def test(case):
+    need("kamailio")
+    over_udp(case)
+    if has_tls():
+        case.say("now over TLS")
+        over_tls(case)
+
+
+def use(case, gateway):
     alice, bob = (SipUa(gateway.connect_tls(), user) for user in ("alice", "bob"))
 
     SipUa(gateway.connect_tls(), "alice", "wrong").register(good=(401,))

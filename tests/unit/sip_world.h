@@ -239,6 +239,7 @@ static inline struct next_hop *world_hop(struct pcscf *p, unsigned index, const 
     h->flow = *flow;
     h->flow.conn.worker = 1;
     p->core.hops[index] = h;
+    p->core.n_hops = index + 1;
     return h;
 }
 
