@@ -27,22 +27,22 @@ size_t contact_binding(const struct sip_contact *c, char dst[static SIP_CONTACT_
     return n + sizeof(SOS) - 1;
 }
 
-static bool same_binding(const struct sip_contact *a, const struct sip_contact *b)
+static bool is_binding(const struct sip_contact *c, const struct sip_contact *asked, struct bytes key)
 {
-    char ka[SIP_CONTACT_KEY_MAX], kb[SIP_CONTACT_KEY_MAX];
-    size_t na = contact_binding(a, ka), nb = contact_binding(b, kb);
-    if (na && nb && bytes_eq(bytes_of(ka, na), bytes_of(kb, nb)))
+    char text[SIP_CONTACT_KEY_MAX];
+    size_t n = contact_binding(c, text);
+    if (n && bytes_eq(bytes_of(text, n), key))
         return true;
-    return contact_is_sos(a) == contact_is_sos(b) && sip_uri_eq(&a->na.uri, &b->na.uri);
+    return contact_is_sos(c) == contact_is_sos(asked) && sip_uri_eq(&c->na.uri, &asked->na.uri);
 }
 
-uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked)
+uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked, struct bytes key)
 {
     struct sip_values it = sip_values(rs, SIP_H_CONTACT);
     struct bytes item;
     while (sip_values_next(&it, &item)) {
         struct sip_contact c;
-        if (sip_contact_parse(item, &c) && !c.na.star && same_binding(&c, asked))
+        if (sip_contact_parse(item, &c) && !c.na.star && is_binding(&c, asked, key))
             return contact_expires(rs, &c);
     }
     return 0;

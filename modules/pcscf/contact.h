@@ -13,5 +13,6 @@ uint32_t contact_expires(const struct sip_msg *rq, const struct sip_contact *c);
 /* sip_contact_key() with reg-id; an emergency registration is another binding than the normal one of the same
  * instance. Length or 0. */
 size_t contact_binding(const struct sip_contact *c, char dst[static SIP_CONTACT_KEY_MAX]);
-/* What the 200 grants it, in seconds; 0: it is not bound (RFC 3261 10.2.4, 10.3 step 8). */
-uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked);
+/* What the 200 grants it, in seconds; 0: it is not bound (RFC 3261 10.2.4, 10.3 step 8). key: its
+ * contact_binding(). */
+uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked, struct bytes key);

@@ -21,11 +21,22 @@ bool expiry_is_too_brief(const struct pcscf_config *config, const struct sip_msg
     return false;
 }
 
+/* Every one of them: which of two counts is the reader's choice. */
 static void lower_contact(struct bytes item, uint32_t most, struct bytes text, struct sip_edit *e)
 {
     struct sip_contact c;
-    if (sip_contact_parse(item, &c) && !c.na.star && c.has_expires && c.expires > most)
-        sip_edit_param(e, c.na.params, BYTES("expires"), text);
+    struct sip_param p;
+    if (!sip_contact_parse(item, &c) || c.na.star)
+        return;
+    struct bytes rest = c.na.params;
+    while (sip_param_next(&rest, &p) == 1) {
+        if (!bytes_ieq(p.name, BYTES("expires")) || sip_expires_value(p.value) <= most)
+            continue;
+        if (p.has_value)
+            sip_edit_replace(e, p.value, text);
+        else
+            sip_edit_replace(e, bytes_skip(p.name, p.name.n), sip_edit_text(e, "=%.*s", BYTES_FMT(text)));
+    }
 }
 
 /* Who asks for nothing in particular asks for an hour. */

@@ -8,11 +8,14 @@ bool keepalive_is_offered(const struct sip_via *via)
     return via->has_keep && !via->keep.n;
 }
 
-void keepalive_accept(const struct pcscf *p, const struct sip_msg *rs, struct sip_edit *e)
+void keepalive_accept(const struct pcscf *p, const struct sip_msg *rq, const struct sip_msg *rs,
+                      struct sip_edit *e)
 {
     struct sip_values it = sip_values(rs, SIP_H_VIA);
     struct bytes item;
     struct sip_via via;
+    if (!rq || !keepalive_is_offered(&rq->via))
+        return;
     bool below_ours = sip_values_next(&it, &item) && sip_values_next(&it, &item);
     if (below_ours && sip_via_parse(item, &via) && keepalive_is_offered(&via))
         sip_edit_param(e, via.params, BYTES("keep"),

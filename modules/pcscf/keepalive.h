@@ -10,9 +10,11 @@ struct conn;
 
 /* Does the top Via of a phone's request offer to send keep-alives (RFC 6223 4.3)? */
 bool keepalive_is_offered(const struct sip_via *via);
-/* In the response to that request, on its way back: the phone's Via, the second one of the core's response,
- * gets the value that Flow-Timer has (RFC 6223 4.4). Not the phone's wish: nothing. */
-void keepalive_accept(const struct pcscf *p, const struct sip_msg *rs, struct sip_edit *e);
+/* In the response to rq, on its way back: the phone's Via, the second one of the core's response, gets the
+ * value that Flow-Timer has (RFC 6223 4.4). Nothing where the phone has not offered, or rq (NULL) is no
+ * longer known: the first answer has told. */
+void keepalive_accept(const struct pcscf *p, const struct sip_msg *rq, const struct sip_msg *rs,
+                      struct sip_edit *e);
 
 /* A double CRLF on a connection is answered by one CRLF, at once (RFC 5626 4.4.1). */
 void keepalive_pong(struct pcscf *p, struct conn *c);

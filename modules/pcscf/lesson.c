@@ -42,7 +42,7 @@ static void learn_contact(const struct lesson *l, const struct sip_contact *aske
     facts->contact = asked->na.uri.text;
     facts->instance = flow_instance(asked->instance.n ? asked->instance : facts->key);
     facts->sos = contact_is_sos(asked);
-    facts->expires = contact_granted(l->rs, asked);
+    facts->expires = contact_granted(l->rs, asked, facts->key);
     if (!facts->expires) {
         phone_unregister(l->p, l->flow, facts->aor, facts->key);
         return;

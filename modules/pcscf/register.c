@@ -129,7 +129,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     sec_agree_edit_response(g->agreement, rs, e);
     if (rs->status / 100 != 2)
         return;
-    keepalive_accept(g->p, rs, e);
+    keepalive_accept(g->p, proxy_request(proxy), rs, e);
     if (promises_outbound(g->p, rs)) /* RFC 5626 5.4 */
         sip_edit_set(e, SIP_H_FLOW_TIMER,
                      sip_edit_text(e, "%lld", (long long)(g->p->config->flow_timer / 1000)));
@@ -176,6 +176,8 @@ static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_m
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
     struct bytes item;
     struct sip_contact c;
+    if (had + sip_values_count(rq, SIP_H_CONTACT) <= phone_room(p, false))
+        return false; /* which is nearly always so */
     while (sip_values_next(&it, &item)) {
         if (!sip_contact_parse(item, &c))
             continue;

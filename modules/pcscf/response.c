@@ -46,11 +46,12 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
 }
 
 /* RFC 6223 4.4: only who stands in the dialog's route set may take the phone up on its offer. */
-static void edit_for_caller(const struct passage *g, const struct sip_msg *rs, struct sip_edit *e)
+static void edit_for_caller(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
+                            struct sip_edit *e)
 {
     bool dialog = rs->method == SIP_INVITE || rs->method == SIP_SUBSCRIBE || rs->method == SIP_REFER;
     if (g->token[0] && dialog && rs->status > 100 && rs->status < 300)
-        keepalive_accept(g->p, rs, e);
+        keepalive_accept(g->p, rq, rs, e);
 }
 
 /* TS 24.229 5.2.6.4: the called party's identity in the network's words, and the accounts. */
@@ -74,7 +75,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
     record_edit_response(g, rs, e);
     session_edit_response(&g->session, rs, e);
     if (g->from_phone)
-        edit_for_caller(g, rs, e);
+        edit_for_caller(g, proxy_request(proxy), rs, e);
     else
         edit_for_core(g, proxy_request(proxy), rs, e);
 }

@@ -105,7 +105,8 @@ static void check_response(void)
     sip_edit_init(&e, &m);
     session_keys_cut(&m, &e);
     sec_agree_edit_response(SEC_AGREE_OFFERED, &m, &e);
-    keepalive_accept(&room, &m, &e);
+    static const struct sip_msg offer = {.via = {.has_keep = true}};
+    keepalive_accept(&room, &offer, &m, &e);
     if (apply(&out)) {
         for (const struct sip_header *h = sip_msg_first(&edited, SIP_H_WWW_AUTHENTICATE); h;
              h = sip_msg_next(&edited, h))

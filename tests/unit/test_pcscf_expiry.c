@@ -56,6 +56,8 @@ static void too_long_is_lowered_on_its_way(void **state)
     assert_string_equal(asked(&lab, C ";expires=2000, <sip:a@b>;expires=3000\r\n", "Expires: 60\r\n"),
                         "<sip:alice@192.168.7.1:5060>;expires=1800, <sip:a@b>;expires=1800|60");
     assert_string_equal(asked(&lab, C "\r\n", ""), "<sip:alice@192.168.7.1:5060>|1800"); /* not an hour */
+    assert_string_equal(asked(&lab, C ";expires=9000;q=1;expires=9001;expires\r\n", "Expires: 60\r\n"),
+                        "<sip:alice@192.168.7.1:5060>;expires=1800;q=1;expires=1800;expires=1800|60");
     assert_string_equal(asked(&lab, "Contact: *\r\n", "Expires: 0\r\n"), "*|0");
     assert_string_equal(asked(&lab, "", ""), "|");
     world_destroy(lab.world);
