@@ -51,13 +51,13 @@ static void bye_to_phone(struct dialog *d, struct bytes reason)
  */
 static struct sip_hop far_hop(const struct dialog *d)
 {
-    struct bytes rest = d->is.text[DIALOG_ROUTE], first;
+    struct bytes rest = d->is.text[DIALOG_ROUTE], first, call_id = d->is.text[DIALOG_CALL_ID];
     struct sip_nameaddr na;
-    if (sip_list_next(&rest, &first) != 1 || !sip_nameaddr_parse(first, &na))
-        return core_link_hop_by(d->room, d->is.text[DIALOG_CALL_ID]);
-    return route_is_ours(d->room, &na.uri)
-               ? sip_hop_local(&pcscf_entity)
-               : core_link_hop_for_by(d->room, &na.uri, d->is.text[DIALOG_CALL_ID]);
+    if (route_leads_back(d->room, rest))
+        return sip_hop_local(&pcscf_entity);
+    if (sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
+        return core_link_hop_for_by(d->room, &na.uri, call_id);
+    return core_link_hop_by(d->room, call_id);
 }
 
 static void bye_to_far(struct dialog *d, struct bytes reason)

@@ -30,7 +30,9 @@ static int in_dialog(const struct phone *ph, const struct sip_msg *rq, const str
     g->pop = top->own;
     if (g->emergency)
         g->to = emergency_hop(g->p);
-    else if (top->next_is_ours) /* the core did not record itself: the other phone is ours too */
+    else if (g->cut_routes
+                 ? route_leads_back(g->p, g->route)
+                 : top->next_is_ours) /* the core did not record itself: the other phone is ours too */
         g->to = sip_hop_local(&pcscf_entity);
     return record(g, rq);
 }
@@ -54,9 +56,9 @@ static struct sip_hop way_to_core(const struct passage *g, const struct sip_msg 
 {
     struct bytes rest = g->route, first;
     struct sip_nameaddr na;
-    if (g->initial && sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
+    if ((g->initial || g->cut_routes) && sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
         return core_link_hop_for_by(g->p, &na.uri, rq->call_id);
-    if (!g->initial && top->has_next)
+    if (!g->initial && !g->cut_routes && top->has_next)
         return core_link_hop_for_by(g->p, &top->next, rq->call_id);
     return core_link_hop_by(g->p, rq->call_id);
 }

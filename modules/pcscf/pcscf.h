@@ -34,6 +34,7 @@ struct pcscf_config {
     struct string_list trusted_headers; /* from phones: names that trust_is_choice() */
     int64_t min_expires, max_expires;   /* ms; 0: none */
     int64_t service_route;              /* enum service_route_policy */
+    int64_t dialog_route;               /* the same choice, for requests within a dialog */
     bool integrity_protected;
     const char *ioi;
     const char *access_network;

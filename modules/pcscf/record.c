@@ -1,4 +1,5 @@
 #include "modules/pcscf/record.h"
+#include "modules/pcscf/dialog_within.h"
 #include <string.h>
 
 bool record_wanted(const struct sip_msg *rq)
@@ -124,15 +125,27 @@ static bool is_theirs(const struct passage *g, const struct phone *ph, const str
     return v != FLOW_TOKEN_FOREIGN && (flow_eq(&t->flow, &g->flow) || phone_owns(ph, t->owner));
 }
 
+/* TS 24.229 5.2.6.3: the edge may put in what is right instead, if the call is one of this phone's. */
+static int mend(struct passage *g, const struct sip_msg *rq, enum pcscf_stat why, int status)
+{
+    const struct pcscf *p = g->p;
+    const struct dialog *d = p->config->dialog_route == SERVICE_ROUTE_REPLACE ? dialog_of(p, true, rq) : NULL;
+    if (!d || !flow_eq(&d->flow, &g->flow))
+        return refuse(g->p, why, status);
+    g->cut_routes = true;
+    g->route = d->is.text[DIALOG_ROUTE];
+    return 0;
+}
+
 int record_check(struct passage *g, const struct phone *ph, const struct sip_msg *rq,
                  const struct route_top *top)
 {
     struct flow_token t;
     if (!top->own || !top->token.n)
-        return refuse(g->p, ph ? PCSCF_REFUSED_ROUTE : PCSCF_REFUSED_UNREGISTERED, 403);
+        return mend(g, rq, ph ? PCSCF_REFUSED_ROUTE : PCSCF_REFUSED_UNREGISTERED, 403);
     enum flow_token_verdict v = flow_token_open(g->p->w, top->token, &t);
     if (!is_theirs(g, ph, &t, v))
         return refuse(g->p, ph ? PCSCF_REFUSED_TOKEN : PCSCF_REFUSED_UNREGISTERED, 403);
     g->emergency = t.emergency;
-    return is_way_of(&t, rq, top) ? 0 : refuse(g->p, PCSCF_REFUSED_ROUTE, 400);
+    return is_way_of(&t, rq, top) ? 0 : mend(g, rq, PCSCF_REFUSED_ROUTE, 400);
 }

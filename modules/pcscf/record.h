@@ -21,6 +21,7 @@ bool record_way(const struct passage *g, const struct sip_msg *rs, struct route_
 /* May a phone send this request within a dialog? 0 or the status to refuse with (counted): the token must be
  * of this flow, or of an earlier one of the same user (RFC 5626 5.3.2), and the Routes behind it those that
  * it was sealed with (TS 24.229 5.2.6.3): anything else would make us an open relay into the core. ph NULL:
- * nobody is registered there, so it has to be an emergency call. Sets g->emergency. */
+ * nobody is registered there, so it has to be an emergency call. Sets g->emergency; and where
+ * pcscf.dialog_route says replace and the call is known, g->cut_routes and the right g->route. */
 int record_check(struct passage *g, const struct phone *ph, const struct sip_msg *rq,
                  const struct route_top *top);

@@ -73,6 +73,13 @@ bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
     return addr_ip_eq(&uri->host.addr, &p->core.reach) && port == p->core.reach.port;
 }
 
+bool route_leads_back(const struct pcscf *p, struct bytes values)
+{
+    struct bytes first;
+    struct sip_nameaddr na;
+    return sip_list_next(&values, &first) == 1 && sip_nameaddr_parse(first, &na) && route_is_ours(p, &na.uri);
+}
+
 bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_top *out)
 {
     *out = (struct route_top){0};

@@ -39,3 +39,5 @@ bool route_follows(const struct pcscf *p, const struct sip_msg *rq, struct bytes
 uint16_t route_sort(struct worker *w, struct bytes msg);
 /* The worker on whose flow the phone of the top Route's token is now; ours when it is nowhere else. */
 uint16_t route_home(struct pcscf *p, const struct sip_msg *rq);
+/* Do these Route values lead back to us: to another phone of this gateway? */
+bool route_leads_back(const struct pcscf *p, struct bytes values);

@@ -264,6 +264,15 @@ static const struct setting items[] = {
          "a phone's request whose Routes are not the Service-Route of its registration (RFC 3608): replace "
          "puts the right ones in, reject answers 400",
      .reload = RELOAD_NEW},
+    {.key = "dialog_route",
+     .type = SETTING_ENUM,
+     .offset = AT(dialog_route),
+     .preset = "reject",
+     .choices = service_route_choices,
+     .help =
+         "a phone's request within a call whose Routes are not those that the call was given: reject answers "
+         "400 or 403, replace puts the right ones in where the call is known",
+     .reload = RELOAD_NEW},
     {.key = "integrity_protected",
      .type = SETTING_BOOL,
      .offset = AT(integrity_protected),

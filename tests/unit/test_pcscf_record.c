@@ -100,6 +100,26 @@ static void what_phones_change_in_a_route_does_not_count(void **state)
     call_end(&c);
 }
 
+static void a_wrong_way_is_put_right_by_setting(void **state)
+{
+    struct call c =
+        call_invites_in(world_create_stored("pcscf { host = \"gw.ims.test\"\ndialog_route = \"replace\" }\n"
+                                            "registrar { domains = {\"ims.test\"} }\n",
+                                            NULL),
+                        "");
+    call_answered_with(&c, "200 OK");
+    char routes[8400];
+    snprintf(routes, sizeof(routes), "%sRoute: <sip:victim.example;lr>\r\n", c.routes_a);
+    alice_says(&c, "INFO", "c1", 2, routes);
+    phone_serves(&c.b, "INFO", &c.a);
+    bob_says(&c, "INFO", 2, ""); /* none at all */
+    phone_serves(&c.a, "INFO", &c.b);
+    alice_says(&c, "INFO", "unknown", 2, routes); /* no call of ours */
+    phone_drop(&c.a, "SIP/2.0 400");
+    phone_expect_none(&c.b);
+    call_end(&c);
+}
+
 static void the_way_is_still_known_after_a_restart(void **state)
 {
     struct call c = call_begin();
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_changed_or_missing_route_is_refused),
         cmocka_unit_test(a_way_is_good_for_its_own_dialog_only),
         cmocka_unit_test(what_phones_change_in_a_route_does_not_count),
+        cmocka_unit_test(a_wrong_way_is_put_right_by_setting),
         cmocka_unit_test(the_way_is_still_known_after_a_restart),
         cmocka_unit_test(a_digest_tells_hops_apart),
         cmocka_unit_test(more_hops_than_anybody_needs_are_refused),

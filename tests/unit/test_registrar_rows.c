@@ -1,6 +1,6 @@
 /* What of registrations and bindings stands in the store, as it changes. */
 #include "appliance/core/schema.h"
-#include "sip_world.h"
+#include "sip_call.h"
 #include <ftw.h>
 #include <sys/stat.h>
 
@@ -36,7 +36,7 @@ static void stored_destroy(struct stored *s)
 
 struct first_row {
     unsigned n;
-    char text[2][256];
+    char text[2][1024];
 };
 
 static bool take_row(void *arg, const struct store_value *c, unsigned n)
@@ -126,12 +126,43 @@ static void expired_rows_of_before_are_cleared_at_start(void **state)
     stored_destroy(s);
 }
 
+static const struct store_stmt calls = {
+    STORE_SOFT,
+    "SELECT aor || ' ' || caller || ' ' || far_tag || ' ' || phone_target || ' ' || far_target || ' ' || "
+    "phone_cseq || ' ' || session, route FROM dialog ORDER BY caller DESC"};
+
+static void a_call_has_a_row_while_it_stands(void **state)
+{
+    struct stored *s = stored_create();
+    struct world *world = world_create_stored(
+        "pcscf { host = \"gw.ims.test\" }\nregistrar { domains = {\"ims.test\"} }\n", s->store);
+    struct call c = call_invites_in(world, "");
+    call_rings(&c);
+    assert_int_equal(rows_of(s, &calls).n, 0); /* early ones are not worth one */
+    call_answered_with(&c, "200 OK\r\nSession-Expires: 1800");
+    struct first_row r = rows_of(s, &calls);
+    assert_int_equal(r.n, 2);
+    assert_string_equal(
+        r.text[0], "sip:alice@ims.test 1 bob-ua sip:alice@192.168.7.1:5060 sip:bob@192.168.7.2:5060 1 1800");
+    assert_non_null(strstr(r.text[1], "<sip:scscf.ims.test;lr>, <sip:"));
+    alice_says(&c, "UPDATE", "c1", 7, c.routes_a);
+    phone_serves(&c.b, "UPDATE", &c.a);
+    r = rows_of(s, &calls);
+    assert_non_null(strstr(r.text[0], " 7 0"));
+    alice_says(&c, "BYE", "c1", 8, c.routes_a);
+    phone_serves(&c.b, "BYE", &c.a);
+    assert_int_equal(rows_of(s, &calls).n, 0);
+    call_end(&c);
+    stored_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_and_go_with_the_registration),
         cmocka_unit_test(the_end_of_an_old_flow_leaves_the_row_of_the_new_one),
         cmocka_unit_test(expired_rows_of_before_are_cleared_at_start),
+        cmocka_unit_test(a_call_has_a_row_while_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
