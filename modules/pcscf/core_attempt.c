@@ -15,6 +15,7 @@ static struct next_hop *hop_of(const struct core_attempt *a)
 static void watch(struct core_attempt *a)
 {
     struct worker *w = a->p->w;
+    a->sent_at = w->now;
     if (a->p->config->core_timeout)
         timer_set(&w->timers, &a->patience, w->now + (uint64_t)a->p->config->core_timeout);
 }
@@ -77,6 +78,13 @@ struct sip_hop core_attempt_size(struct core_attempt *a, const struct proxy_bran
     return way;
 }
 
+/* A hop that has answered others meanwhile is slow, not down. */
+static void note_silence(const struct core_attempt *a, struct next_hop *h)
+{
+    if (h && h->heard_at <= a->sent_at)
+        next_hop_failed(h, false, "no answer to a request");
+}
+
 static bool is_present(const struct core_attempt *a, const struct proxy_branch *b)
 {
     return a->p && b->index == a->branch;
@@ -116,20 +124,16 @@ static bool is_the_hops(int status, int err)
     return (status == 503 || status == 408) && err != -EBUSY && err != -ENOMEM;
 }
 
-static const char *in_words(int status, int err)
-{
-    return status == 408 ? "no answer to a request" : strerrordesc_np(err < 0 ? -err : err);
-}
-
 int core_attempt_failure(struct core_attempt *a, const struct proxy_branch *b, int status, int err)
 {
     if (!is_present(a, b) || !is_the_hops(status, err))
         return PROXY_GO_ON;
     stop_watching(a);
     struct next_hop *h = hop_of(a);
-    /* The end of a connection was told by itself, and it may be back already. */
-    if (h && (status == 408 || h->transport == TRANSPORT_UDP))
-        next_hop_failed(h, false, in_words(status, err));
+    if (status == 408)
+        note_silence(a, h);
+    else if (h && h->transport == TRANSPORT_UDP) /* the end of a connection was told by itself */
+        next_hop_failed(h, false, strerrordesc_np(err < 0 ? -err : err));
     if (go_on(a, b, status == 408 ? CORE_FAILOVER_TIMEOUT : CORE_FAILOVER_TRANSPORT))
         return PROXY_SWALLOW;
     return status == 503 ? 503 : PROXY_GO_ON;
@@ -144,9 +148,7 @@ static void on_patience(struct worker *w, struct timer *t)
     (void)w;
     if (!proxy_branch_silent(a->proxy, given_up))
         return;
-    struct next_hop *h = hop_of(a);
-    if (h)
-        next_hop_failed(h, false, "no answer to a request");
+    note_silence(a, hop_of(a));
     if (go_on(a, b, CORE_FAILOVER_TIMEOUT))
         proxy_give_up(a->proxy, given_up);
 }

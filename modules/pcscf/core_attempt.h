@@ -13,7 +13,7 @@ struct core_attempt {
     struct pcscf *p; /* NULL: nothing to watch */
     struct proxy *proxy;
     struct timer patience;
-    uint64_t seed, tried;
+    uint64_t seed, tried, sent_at;
     unsigned hop;    /* index of the present one */
     unsigned branch; /* to it */
     unsigned n;      /* hops tried */

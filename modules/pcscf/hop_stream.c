@@ -52,10 +52,13 @@ static void opened(struct conn *c)
     struct next_hop *h = c->state;
     h->open = true;
     h->opened_at = c->w->now;
-    if (!h->p->config->core_probe)
+    if (!h->p->config->core_probe) { /* nothing else will ever say that it is back */
+        if (!hop_health_usable(&h->health))
+            hop_health_forget(&h->health, c->w->now);
         next_hop_heard(h);
-    else if (h->probed && ref_is_none(h->probe))
+    } else if (h->probed && ref_is_none(h->probe)) {
         hop_probe_start(h);
+    }
 }
 
 static const char *end_of(const struct next_hop *h, const struct conn *c, char *text, size_t cap)

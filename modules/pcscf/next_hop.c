@@ -23,7 +23,8 @@ struct sip_hop next_hop_way(struct next_hop *h)
     struct sip_hop way = way_by(h, h->conn);
     if (way.kind == HOP_NONE)
         way = way_by(h, h->alias);
-    if (way.kind == HOP_NONE && hop_stream_dial(h) == 0)
+    /* One that is closing has its end told before the next is dialled. */
+    if (way.kind == HOP_NONE && ref_is_none(h->conn) && hop_stream_dial(h) == 0)
         way = way_by(h, h->conn);
     return way;
 }
@@ -57,6 +58,7 @@ static void note_state(const struct next_hop *h)
 void next_hop_heard(struct next_hop *h)
 {
     uint64_t before = h->health.since;
+    h->heard_at = h->p->w->now;
     if (!hop_health_good(&h->health, h->p->w->now))
         return;
     note_state(h);

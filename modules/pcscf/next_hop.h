@@ -20,7 +20,7 @@ struct next_hop {
     struct hop_health health;
     struct timer timer; /* the next probe, or the end of patience with one; the end of one that left */
     bool probed;        /* the timer is for probes (tests have hops that are left alone) */
-    uint64_t asked_at;
+    uint64_t asked_at, heard_at;
     uint64_t rtt; /* ms, of the last probe that was answered */
     struct ref probe;
     uint64_t requests, failures;

@@ -131,6 +131,25 @@ def fixed_over_tcp(case):
     gateway.stop()
 
 
+def without_probes(case):
+    port, = free_ports(1)
+    core = StubCore(case, "core", "tcp", port)
+    gateway = start_gateway(case, "quiet", [f"tcp:127.0.0.1:{port}"], core_probe="0s")
+    wait_for(lambda: len(core.connections) == 2, 10, "every worker has a connection")
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    core.close()
+    wait_hops(gateway, [0, 0])
+    phone.register(good=(503,))
+    core.reopen()
+    wait_hops(gateway, [2, 0])
+    phone.register()
+    check(not core.requests("OPTIONS"), "it was probed")
+    case.say("without probes a connection that comes back is enough")
+    gateway.check_alive()
+    gateway.stop()
+
+
 def large_over_udp(case):
     port, = free_ports(1)
     small, large = (StubCore(case, "core-" + t, t, port) for t in ("udp", "tcp"))
@@ -224,6 +243,7 @@ def test(case):
     mistakes(case)
     by_dns_over_udp(case)
     fixed_over_tcp(case)
+    without_probes(case)
     large_over_udp(case)
     opened_by_the_core(case)
     over_tls(case)

@@ -58,6 +58,25 @@ static void a_late_refusal_of_the_first_hop_is_not(void **state)
     world_destroy(pair.world);
 }
 
+static void a_hop_that_answers_others_is_slow_and_not_down(void **state)
+{
+    struct pair pair = pair_create();
+    pair_registers(&pair);
+    phone_requests(&pair.alice, "MESSAGE", "sip:bob@else.example", "<sip:bob@else.example>", "m1", 1, "");
+    phone_drop(&pair.a, "MESSAGE");
+    world_wait(pair.world, 1000);
+    phone_requests(&pair.alice, "MESSAGE", "sip:bob@else.example", "<sip:bob@else.example>", "m2", 1, "");
+    char *m;
+    while (strcmp(header_of((m = phone_expect(&pair.a, "MESSAGE")), "Call-ID", 0), "m2") != 0)
+        free(m);
+    hop_answers(&pair, &pair.a, m, "200 OK", "");
+    free(m);
+    world_wait(pair.world, 2500);
+    phone_drop(&pair.b, "MESSAGE"); /* another one is tried all the same */
+    assert_int_equal(hop_of_pair(&pair, 0)->health.strikes, 0);
+    world_destroy(pair.world);
+}
+
 static void an_invite_that_was_heard_is_waited_for(void **state)
 {
     struct pair pair = pair_create();
@@ -263,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_register_goes_on_after_silence),
         cmocka_unit_test(who_answers_late_is_heard_all_the_same),
         cmocka_unit_test(a_late_refusal_of_the_first_hop_is_not),
+        cmocka_unit_test(a_hop_that_answers_others_is_slow_and_not_down),
         cmocka_unit_test(an_invite_that_was_heard_is_waited_for),
         cmocka_unit_test(an_invite_without_100_goes_on_and_the_first_is_cancelled),
         cmocka_unit_test(a_503_goes_on_and_its_retry_after_is_kept),
