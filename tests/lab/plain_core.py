@@ -1,5 +1,6 @@
-"""plain_core: an IMS core over UDP of one thread: takes every registration, refuses all else with 404, and says nothing
-to what is no request."""
+"""plain_core: an IMS core over UDP of one thread: takes every registration, is there (OPTIONS), refuses all else with
+404, and says nothing to what is no request, or to anything while it is silent. `load`: what it puts into the edge's Via
+where that asks for it (RFC 7339)."""
 import re
 import socket
 import threading
@@ -13,6 +14,7 @@ class PlainCore:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind(("127.0.0.1", port))
         self.edge, self.port, self.ended, self.requests = ("127.0.0.1", edge_port), port, False, 0
+        self.silent, self.load = False, ""
         self.options = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -27,20 +29,21 @@ class PlainCore:
             message = SipMessage.parse(head, body)
             if message.status == 200 and message.cseq()[1] == "OPTIONS":
                 self.options.set()
-            elif not message.status and message.method != "ACK" and message.get("CSeq"):
+            elif not self.silent and not message.status and message.method != "ACK" and message.get("CSeq"):
                 self.requests += 1
                 self.answer(message)
 
     def answer(self, request):
-        good = request.method == "REGISTER"
-        headers = [("Via", v) for v in request.all("Via")]
+        probe = request.method == "OPTIONS" and len(request.all("Via")) == 1
+        good = request.method == "REGISTER" or probe
+        headers = [("Via", v.replace(";oc;", f";{self.load};") if self.load else v) for v in request.all("Via")]
         headers += [("From", request.get("From")), ("To", f"{request.get('To')};tag={token(4)}"),
                     ("Call-ID", request.get("Call-ID")), ("CSeq", request.get("CSeq"))]
-        if good:
+        if request.method == "REGISTER":
             headers += [("Contact", re.sub(r";expires=\d+", "", v) + ";expires=600") for v in request.all("Contact")]
             headers += [("Path", v) for v in request.all("Path")]
             headers.append(("Service-Route", f"<sip:orig@127.0.0.1:{self.port};lr>"))
-        else:
+        elif not good:
             headers.append(("P-Asserted-Identity", "<sip:core@ims.test>"))
         start = "SIP/2.0 200 OK" if good else "SIP/2.0 404 Not Found"
         self.socket.sendto(SipMessage(start, headers).encode(), self.edge)
