@@ -47,6 +47,12 @@ bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *
     return a != NULL;
 }
 
+bool absence_leads(const struct dialog *d, struct flow *now)
+{
+    const struct absence *a = absence_find(d->room, &d->flow, d->is.owner, d->is.instance);
+    return a && a->moved && find_now(a, now);
+}
+
 bool absence_is_lost(const struct pcscf *p, const struct flow *old)
 {
     struct absence *a = first_at(p, old);
@@ -125,11 +131,14 @@ static void absence_moves(struct absence *a, const struct flow *to)
     move_dialogs(a);
 }
 
+static void absence_waits(struct absence *a);
+
 static void on_timer(struct worker *w, struct timer *t)
 {
+    (void)w;
     struct absence *a = container_of(t, struct absence, timer);
-    if (a->moved && !list_empty(&a->dialogs)) {
-        timer_set(&w->timers, t, w->now + POINTER_MS);
+    if (a->moved && !list_empty(&a->dialogs)) { /* they ring still, or their phone has left there too */
+        absence_waits(a);
         return;
     }
     fail_waiting(a);

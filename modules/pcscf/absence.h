@@ -37,6 +37,8 @@ void absence_end(struct registration *r);
 struct list *absence_home(struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance);
 /* The flow on which the phone of a flow that is gone is now, if that is known. */
 bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *now);
+/* The same for the phone of a call that waits for it. */
+bool absence_leads(const struct dialog *d, struct flow *now);
 bool absence_is_lost(const struct pcscf *p, const struct flow *old); /* known to be closed? */
 /* Is that phone being waited for? */
 bool absence_is(const struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance);

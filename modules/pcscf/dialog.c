@@ -188,7 +188,7 @@ static void settle(struct dialog *d)
     }
     list_push_back(home, &d->link);
     dialog_row_put(d);
-    if (!phone_find(p, &d->flow) && absence_follow(p, &d->flow, &now))
+    if (absence_leads(d, &now))
         dialog_move(d, &now); /* it has moved on meanwhile */
 }
 

@@ -100,7 +100,7 @@ static struct dialog *make(struct passage *g, const struct dialog_facts *facts)
 static void follow(struct dialog *d)
 {
     struct flow now;
-    if (!phone_find(d->room, &d->flow) && absence_follow(d->room, &d->flow, &now))
+    if (absence_leads(d, &now))
         dialog_move(d, &now);
 }
 

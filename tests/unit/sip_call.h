@@ -59,14 +59,19 @@ static inline void alice_says(struct call *c, const char *method, const char *ca
                    routes);
 }
 
-/* more: after "200 OK", further header lines, the first without its end. */
-static inline void call_answered_with(struct call *c, const char *status)
+static inline void call_answered_to(struct call *c, const char *status, struct fake_phone *acked)
 {
     phone_answers(&c->b, c->invite, status);
     c->ok = phone_expect(&c->a, "SIP/2.0 200");
     snprintf(c->routes_a, sizeof(c->routes_a), "%s", headers_as(c->ok, "Record-Route", "Route", true));
     alice_says(c, "ACK", "c1", 1, c->routes_a);
-    phone_drop(&c->b, "ACK");
+    phone_drop(acked, "ACK");
+}
+
+/* status: behind "200 OK" further header lines may follow, the last without its end. */
+static inline void call_answered_with(struct call *c, const char *status)
+{
+    call_answered_to(c, status, &c->b);
 }
 
 static inline struct call call_begin(void)

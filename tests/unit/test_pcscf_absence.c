@@ -202,6 +202,22 @@ static void an_answer_reaches_a_caller_who_has_moved(void **state)
     call_end(&c);
 }
 
+static void an_answer_by_the_old_connection_that_still_stands_is_good(void **state)
+{
+    struct call c = call_invites();
+    call_rings(&c);
+    struct fake_phone now = phone_comes_back(&c.b, 0, 9);
+    call_answered_to(&c, "200 OK", &now);
+    assert_int_equal(confirmed(&c), 2);
+    c.b = now;
+    alice_says(&c, "BYE", "c1", 2, c.routes_a);
+    phone_serves(&c.b, "BYE", &c.a);
+    assert_int_equal(confirmed(&c), 0);
+    world_wait(c.world, 400000);
+    assert_int_equal(absences(&c), 0);
+    call_end(&c);
+}
+
 static void somebody_elses_answer_is_not_taken(void **state)
 {
     struct call c = call_invites();
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
         cmocka_unit_test(an_answer_may_come_from_the_new_connection),
         cmocka_unit_test(an_answer_reaches_a_caller_who_has_moved),
+        cmocka_unit_test(an_answer_by_the_old_connection_that_still_stands_is_good),
         cmocka_unit_test(somebody_elses_answer_is_not_taken),
         cmocka_unit_test(a_call_is_released_when_the_phone_stays_away),
         cmocka_unit_test(a_caller_who_stays_away_stops_the_ringing),
