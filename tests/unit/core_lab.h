@@ -21,6 +21,14 @@ static inline struct lab lab_create(void)
     return lab_with(world_create());
 }
 
+/* Settings of section pcscf; nothing is subscribed to at the core. */
+static inline struct lab lab_set(const char *settings)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "pcscf { host = \"gw.ims.test\" reg_event = no %s }\n", settings);
+    return lab_with(world_create_stored(text, NULL));
+}
+
 static inline void core_send(struct lab *lab, const char *fmt, ...)
 {
     char text[8192];

@@ -38,13 +38,6 @@ static void a_vector_is_read(void **state)
     }
 }
 
-static struct lab lab_of(const char *settings)
-{
-    char text[512];
-    snprintf(text, sizeof(text), "pcscf { host = \"gw.ims.test\" reg_event = no %s }\n", settings);
-    return lab_with(world_create_stored(text, NULL));
-}
-
 static struct charging_vector vector_of(const char *m)
 {
     struct charging_vector v;
@@ -55,7 +48,7 @@ static struct charging_vector vector_of(const char *m)
 
 static void each_thing_that_begins_here_has_an_icid_of_its_own(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     char icids[4][64];
     char *m =
         registered(&lab, "P-Charging-Vector: icid-value=mine\r\nP-Charging-Function-Addresses: ccf=me\r\n");
@@ -85,7 +78,7 @@ static void each_thing_that_begins_here_has_an_icid_of_its_own(void **state)
 
 static void what_the_network_answers_stays_here(void **state)
 {
-    struct lab lab = lab_of("visited_network = \"visited.test\"");
+    struct lab lab = lab_set("visited_network = \"visited.test\"");
     phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
     char *m = phone_expect(&lab.core, "REGISTER");
     assert_true(bytes_eq(vector_of(m).orig_ioi, BYTES("\"visited.test\"")));
@@ -122,7 +115,7 @@ static char *called(struct lab *lab, const char *vector)
 
 static void the_answers_of_a_called_phone_carry_the_networks_icid_and_our_ioi(void **state)
 {
-    struct lab lab = lab_of("ioi = \"Type 1visited.test\"");
+    struct lab lab = lab_set("ioi = \"Type 1visited.test\"");
     char *m = called(&lab, "P-Charging-Vector: icid-value=\"net\";orig-ioi=home.test;transit-ioi=x\r\n");
     static const char *const wanted = "icid-value=\"net\";orig-ioi=home.test;term-ioi=\"Type 1visited.test\"";
     phone_answers(&lab.alice, m, "180 Ringing\r\nP-Charging-Vector: icid-value=forged");
@@ -143,7 +136,7 @@ static void a_refusal_and_what_had_none_carry_none(void **state)
     static const char *const vectors[] = {"P-Charging-Vector: icid-value=\"net\"\r\n", "",
                                           "P-Charging-Vector: nonsense\r\n"};
     for (size_t i = 0; i < 3; i++) {
-        struct lab lab = lab_of("");
+        struct lab lab = lab_set("");
         char *m = called(&lab, vectors[i]);
         phone_answers(&lab.alice, m, i ? "200 OK" : "486 Busy Here");
         char *answer = phone_expect(&lab.core, i ? "SIP/2.0 200" : "SIP/2.0 486");
@@ -158,7 +151,7 @@ static void a_refusal_and_what_had_none_carry_none(void **state)
 
 static void the_operator_may_say_where_phones_are(void **state)
 {
-    struct lab lab = lab_of("access_network = \"IEEE-802.11;i-wlan-node-id=ffffffffffff\"");
+    struct lab lab = lab_set("access_network = \"IEEE-802.11;i-wlan-node-id=ffffffffffff\"");
     char *m = registered(&lab, "P-Access-Network-Info: IEEE-802.11;i-wlan-node-id=000000000001\r\n"
                                "P-Access-Network-Info: 3GPP-NR;network-provided\r\n");
     assert_string_equal(header_of(m, "P-Access-Network-Info", 0), "IEEE-802.11;i-wlan-node-id=000000000001");

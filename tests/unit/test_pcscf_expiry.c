@@ -2,13 +2,6 @@
  * its flow open (RFC 5626 5.4, RFC 6223). */
 #include "core_lab.h"
 
-static struct lab lab_of(const char *settings)
-{
-    char text[512];
-    snprintf(text, sizeof(text), "pcscf { host = \"gw.ims.test\" reg_event = no %s }\n", settings);
-    return lab_with(world_create_stored(text, NULL));
-}
-
 /* What the core is asked for: "Contact|Expires"; or the status and Min-Expires that the phone gets. */
 static const char *asked(struct lab *lab, const char *contact, const char *expires)
 {
@@ -28,7 +21,7 @@ static const char *asked(struct lab *lab, const char *contact, const char *expir
 
 static void too_brief_is_423_with_the_least(void **state)
 {
-    struct lab lab = lab_of("min_expires = 10m");
+    struct lab lab = lab_set("min_expires = 10m");
     assert_string_equal(asked(&lab, C "\r\n", "Expires: 599\r\n"), "423 600");
     assert_string_equal(asked(&lab, C ";expires=1\r\n", "Expires: 3600\r\n"), "423 600");
     assert_string_equal(asked(&lab, C ", <sip:alice@192.168.7.1:5070>;expires=60\r\n", "Expires: 3600\r\n"),
@@ -46,7 +39,7 @@ static void too_brief_is_423_with_the_least(void **state)
 
 static void too_long_is_lowered_on_its_way(void **state)
 {
-    struct lab lab = lab_of("max_expires = 30m");
+    struct lab lab = lab_set("max_expires = 30m");
     assert_string_equal(asked(&lab, C "\r\n", "Expires: 1801\r\n"), "<sip:alice@192.168.7.1:5060>|1800");
     assert_string_equal(asked(&lab, C "\r\n", "Expires: 1800\r\n"), "<sip:alice@192.168.7.1:5060>|1800");
     assert_string_equal(asked(&lab, C ";expires=604800;q=0.5\r\n", "Expires: 60\r\n"),
@@ -65,7 +58,7 @@ static void too_long_is_lowered_on_its_way(void **state)
 
 static void without_the_settings_the_home_network_decides(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     assert_string_equal(asked(&lab, C ";expires=1\r\n", ""), "<sip:alice@192.168.7.1:5060>;expires=1|");
     assert_string_equal(asked(&lab, C "\r\n", "Expires: 4294967295\r\n"),
                         "<sip:alice@192.168.7.1:5060>|4294967295");
@@ -105,7 +98,7 @@ static const char *kept(struct lab *lab, const char *method, const char *keep, c
 
 static void an_offer_to_keep_alive_is_taken_with_our_interval(void **state)
 {
-    struct lab lab = lab_of("flow_timer = 90s");
+    struct lab lab = lab_set("flow_timer = 90s");
     assert_null(strstr(kept(&lab, "REGISTER", ";keep", "403 Forbidden"), "keep="));
     assert_non_null(strstr(kept(&lab, "REGISTER", ";keep", "200 OK"), ";keep=90;"));
     const struct phone *ph = phone_find(pcscf_of(lab.world->w[0]), &lab.alice.flow);
@@ -121,7 +114,7 @@ static void an_offer_to_keep_alive_is_taken_with_our_interval(void **state)
 
 static void flow_timer_and_keep_say_the_same(void **state)
 {
-    struct lab lab = lab_of("flow_timer = 90s");
+    struct lab lab = lab_set("flow_timer = 90s");
     phone_asks(&lab.alice, "REGISTER", ";keep", "Supported: outbound\r\n");
     char *m = phone_expect(&lab.core, "REGISTER");
     core_answers(&lab, m, "200 OK", GRANTED "Require: outbound\r\n");

@@ -5,11 +5,7 @@
 
 static struct lab tls_lab(const char *setting)
 {
-    char text[256];
-    snprintf(text, sizeof(text),
-             "pcscf { host = \"gw.ims.test\" reg_event = no %s }\nregistrar { domains = {\"ims.test\"} }\n",
-             setting);
-    struct lab lab = lab_with(world_create_stored(text, NULL));
+    struct lab lab = lab_set(setting);
     tls_connect(&lab.alice, 0, 41000);
     return lab;
 }

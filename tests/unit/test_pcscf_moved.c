@@ -196,9 +196,7 @@ static void an_emergency_registration_stands_beside_the_normal_one(void **state)
 
 static void an_emergency_registration_finds_room_on_a_full_flow(void **state)
 {
-    struct lab lab = lab_with(world_create_stored("pcscf { host = \"gw.ims.test\" reg_event = no "
-                                                  "max_registrations = 1 min_expires = 10m }\n",
-                                                  NULL));
+    struct lab lab = lab_set("max_registrations = 1 min_expires = 10m");
     free(registered(&lab, ""));
     phone_drop(&lab.alice, "SIP/2.0 200");
     phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5070>\r\n", "Expires: 600\r\n", "");

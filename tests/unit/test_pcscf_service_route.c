@@ -2,13 +2,6 @@
  * identities it may assert: wildcards, barred ones (TS 24.229 5.2.6.3, TS 23.003 13.4A). */
 #include "core_lab.h"
 
-static struct lab lab_of(const char *settings)
-{
-    char text[512];
-    snprintf(text, sizeof(text), "pcscf { host = \"gw.ims.test\" reg_event = no %s }\n", settings);
-    return lab_with(world_create_stored(text, NULL));
-}
-
 static void register_with(struct lab *lab, const char *granted)
 {
     free(registered_as(lab, granted));
@@ -36,7 +29,7 @@ static const char *sent(struct lab *lab, const char *routes)
 
 static void the_phones_routes_give_way(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     register_with(&lab, GRANTED);
     static const char *const routes[] = {"", "Route: " DUE "\r\n", "Route: <sip:evil.example;lr>\r\n",
                                          "Route: " OUR ", <sip:evil.example;lr>\r\n"};
@@ -47,7 +40,7 @@ static void the_phones_routes_give_way(void **state)
 
 static void or_are_refused(void **state)
 {
-    struct lab lab = lab_of("service_route = \"reject\"");
+    struct lab lab = lab_set("service_route = \"reject\"");
     register_with(&lab, GRANTED);
     static const char *const good[] = {
         "Route: " OUR ", " DUE "\r\n",
@@ -75,7 +68,7 @@ static void or_are_refused(void **state)
 
 static void without_a_service_route_nothing_but_us_is_right(void **state)
 {
-    struct lab lab = lab_of("service_route = \"reject\"");
+    struct lab lab = lab_set("service_route = \"reject\"");
     register_with(&lab, "Contact: <sip:alice@192.168.7.1:5060>;expires=600\r\n");
     assert_string_equal(sent(&lab, ""), "");
     assert_string_equal(sent(&lab, "Route: " OUR "\r\n"), "");
@@ -105,7 +98,7 @@ static const char *asserted(struct lab *lab, const char *preferred)
 
 static void a_wildcard_covers_who_is_behind_the_phone(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     register_with(&lab, CONTACT "P-Associated-URI: <sip:desk-!.*!@ims.test>, \"Desk\" <sip:desk@ims.test>, "
                                 "<tel:+1555!%5B0-9%5D*!>\r\n");
     assert_string_equal(asserted(&lab, ""), "\"Desk\" <sip:desk@ims.test>"); /* no wildcard is the default */
@@ -119,7 +112,7 @@ static void a_wildcard_covers_who_is_behind_the_phone(void **state)
 
 static void a_registered_identity_that_is_not_listed_is_barred(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     register_with(&lab, CONTACT "P-Associated-URI: <sip:public@ims.test>\r\n");
     assert_string_equal(asserted(&lab, "<sip:alice@ims.test>"), "<sip:public@ims.test>");
     register_with(&lab, CONTACT); /* none listed: it is the only one there is */
@@ -129,7 +122,7 @@ static void a_registered_identity_that_is_not_listed_is_barred(void **state)
 
 static void where_all_are_wildcards_nothing_is_the_default(void **state)
 {
-    struct lab lab = lab_of("");
+    struct lab lab = lab_set("");
     register_with(&lab, CONTACT "P-Associated-URI: <sip:desk-!.*!@ims.test>\r\n");
     assert_string_equal(asserted(&lab, ""), "");
     assert_string_equal(asserted(&lab, "<sip:desk-1@ims.test>"), "<sip:desk-1@ims.test>");
