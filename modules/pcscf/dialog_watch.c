@@ -223,6 +223,8 @@ void watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip
 {
     if (rq->method != SIP_INVITE || rq->to_tag.n)
         return;
+    if (!core_link_is_from(p, from) && !phone_find(p, &from->flow)) /* anybody can knock */
+        return;
     log_info(&p->w->log, "sip.call_failed", F_BYTES("call_id", rq->call_id),
              F_STR("side", dialog_side(!core_link_is_from(p, from))), F_ADDR("peer", &from->flow.peer),
              F_INT("status", status), F_STR("by", "edge"), F_STR("why", sip_reason((unsigned)status)));
