@@ -1,9 +1,16 @@
-#include "modules/pcscf/core_link.h"
+#include "modules/pcscf/core_uri.h"
 #include "modules/pcscf/dialog.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/trust.h"
 #include "modules/sip/headers.h"
 #include <string.h>
+
+/* For a list the check sees one item after the other. */
+static bool check_core(const char *text, const char **why)
+{
+    struct core_uri uri;
+    return !text[0] || core_uri_parse(bytes_str(text), &uri, why);
+}
 
 static bool check_server(const char *text, const char **why)
 {
@@ -70,7 +77,7 @@ static const struct setting items[] = {
          "tls:HOST:PORT, or dns:NAME (sip:NAME, sips:NAME) for what NAPTR and SRV say; empty: the embedded "
          "home network",
      .reload = RELOAD_RESTART,
-     .check = core_link_check_place},
+     .check = check_core},
     {.key = "core_address",
      .type = SETTING_ADDR,
      .offset = AT(core_address),

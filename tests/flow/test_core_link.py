@@ -192,30 +192,42 @@ def opened_by_the_core(case):
     gateway.stop()
 
 
-def tls_server(pki, names, stem):
+def tls_server(pki, names, stem, clients=None):
+    """clients: the CA whose certificates it asks for."""
     certificate, key = pki.issue("ecdsa", stem, names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
     return context
 
 
 def over_tls(case):
     pki = Pki(case.path("core-pki", "x")[:-2])
-    good_port, wrong_port, dns_port = free_ports(3)
-    good = StubCore(case, "good", "tls", good_port, tls_server(pki, "URI:sip:ims.core.test,DNS:other.test", "good"))
+    good_port, wrong_port, picky_port = free_ports(3)
+    strangers = Pki(case.path("other-pki", "x")[:-2])
+    certificate, key = pki.issue("ecdsa", "edge", usage="clientAuth")
+    good = StubCore(case, "good", "tls", good_port,
+                    tls_server(pki, "URI:sip:ims.core.test,DNS:other.test", "good", pki.ca))
+    picky = StubCore(case, "picky", "tls", picky_port, tls_server(pki, f"DNS:{DOMAIN}", "picky", strangers.ca))
     wrong = StubCore(case, "wrong", "tls", wrong_port, tls_server(pki, "DNS:wrong.core.test", "wrong"))
     gateway = start_gateway(case, "tls", [f"sips:{DOMAIN}:{wrong_port};maddr=127.0.0.1",
-                                          f"sips:{DOMAIN}:{good_port};maddr=127.0.0.1"], core_tls_ca=pki.ca)
+                                          f"sips:{DOMAIN}:{good_port};maddr=127.0.0.1",
+                                          f"sips:{DOMAIN}:{picky_port};maddr=127.0.0.1"],
+                            core_tls_ca=pki.ca, core_tls_certificate=certificate, core_tls_key=key)
     wait_hops(gateway, [0, 2])
     check(f"does not speak for {DOMAIN}" in gateway.process.output(), "the log does not say what is wrong")
     check(not wrong.seen, "something was sent to who is not the core")
+    wait_for(lambda: "unknown ca" in gateway.ctl("core").stdout, 10, "who does not know our certificate's CA says so")
+    check(not picky.seen, "a hop that refused us was spoken to")
     phone = SipUa(gateway.connect_tls(), "alice")
     phone.register()
     check_equal(len(good.requests("REGISTER")), 1, "REGISTERs over TLS")
     check("SIP/2.0/TLS" in good.requests("REGISTER")[0].get("Via"), "not over TLS")
     shown = gateway.ctl("core").stdout
     check("down" in shown and "up" in shown and "does not speak" in shown, f"sallyportctl core: {shown}")
-    case.say("TLS: the name of RFC 5922 is met, a wrong one refused and said")
+    case.say("TLS: the name of RFC 5922 is met, a wrong one refused and said; our own certificate is shown")
     gateway.check_alive()
     gateway.stop()
 

@@ -22,11 +22,11 @@ class Pki:
                 "-subj", f"/CN=Sallyport test {name}", "-addext", "basicConstraints=critical,CA:TRUE",
                 "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, kind, stem=None, names=NAMES):
+    def issue(self, kind, stem=None, names=NAMES, usage="serverAuth"):
         """A certificate of that key kind for those names (the gateway's); returns (certificate file, key file)."""
         stem = f"{self.folder}/{stem or kind}"
         with open(f"{stem}.ext", "w", encoding="ascii") as f:
-            f.write(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n"
+            f.write(f"subjectAltName={names}\nextendedKeyUsage={usage}\n"
                     "keyUsage=digitalSignature,keyEncipherment\nbasicConstraints=CA:FALSE\n")
         openssl("req", *KEY_KINDS[kind], "-nodes", "-keyout", f"{stem}.key", "-out", f"{stem}.csr",
                 "-subj", "/CN=gw.ims.test")
