@@ -262,6 +262,7 @@ int gate_reroute(struct pcscf *p, struct passage *g)
     if (g->to.kind != HOP_NONE)
         return 0;
     pcscf_count(p, PCSCF_CORE_DOWN);
-    log_warn(&p->w->log, "sip.policy_route", F_STR("to", route), F_STR("problem", "cannot be reached now"));
+    log_warn(&p->w->log, "sip.policy_route", F_STR("to", route), F_STR("problem", "cannot be reached now"),
+             F_STR("hint", "see sallyportctl core; the embedded home network alone has no way out"));
     return 503;
 }

@@ -6,12 +6,12 @@ import json
 import os
 import socket
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import Failure, check, check_equal, run, wait_for
 from lab.gateway import Gateway, free_ports
 from lab.sip_ua import SipUa
+from lab.stub_core import StubCore
 from lab.turn_client import TurnClient, TurnError
 
 HOME, SCANNER, FLOODER, GUESSER, TURN_GUESSER, RUDE = (f"127.0.0.{n}" for n in (2, 3, 4, 5, 6, 7))
@@ -100,7 +100,7 @@ def guess_by_sip(gateway):
     gateway.wait_stat("closes_total", 1, 'reason="banned"')
     gateway.wait_stat("bans", 1, seconds=15)
     log = gateway.process.output()
-    check(f"ban.added" in log and f"{GUESSER}" in log.split("ban.added")[1].split("\n")[0], "no log line of the ban")
+    check("ban.added" in log and f"{GUESSER}" in log.split("ban.added")[1].split("\n")[0], "no log line of the ban")
     phone(gateway, HOME).register()
     gateway.ctl("bans", "remove", GUESSER)
     gateway.ctl("bans", "remove", GUESSER, good=1)
@@ -202,6 +202,39 @@ def rules(case, gateway):
     check(refused(), "a refused file has changed the rules")
 
 
+class Recording(StubCore):
+    """Puts itself into the way of its calls, as a proxy does (RFC 3261 16.6 item 4)."""
+
+    def answers(self, request):
+        if request.method == "INVITE":
+            request.headers.insert(0, ("Record-Route", f"<sip:127.0.0.1:{self.port};lr>"))
+        yield from super().answers(request)
+
+
+def another_way(case):
+    """A rule sends a call elsewhere; its dialog stays on that way, and other requests go where they went."""
+    edge_port, home_port, lab_port = free_ports(3)
+    home, lab = (Recording(case, name, "udp", port) for name, port in (("home", home_port), ("lab", lab_port)))
+    rule = f"lab: method = INVITE and ruri ~ /^sip:lab-/ -> route udp:127.0.0.1:{lab_port}"
+    gateway = Gateway(case, {"policy": {"rules": [rule]}, "pcscf": {"core": [f"udp:127.0.0.1:{home_port}"]}},
+                      name="routed")
+    gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
+    gateway.start()
+    alice = phone(gateway, HOME)
+    alice.register()
+    for uri, taker, other in (("sip:lab-7@ims.test", lab, home), ("sip:bob@ims.test", home, lab)):
+        seen = len(other.requests("INVITE"))
+        call = alice.invite(uri)
+        call.wait(200)
+        wait_for(lambda: taker.requests("ACK"), 5, f"the ACK of {uri} goes the way of its INVITE")
+        bye = call.in_dialog("BYE")
+        alice.send(bye)
+        check_equal(alice.response_to(bye).status, 200, "answer to BYE")
+        check_equal((len(taker.requests("BYE")), len(other.requests("INVITE"))), (1, seen), f"{uri}: BYE, and strays")
+    check_equal(gateway.stat("policy_total", 'action="route"'), 1, "policy_total")
+    gateway.stop()
+
+
 def test(case):
     gateway = Gateway(case, {"abuse": SETTINGS})
     udp = free_ports(1)[0]
@@ -218,7 +251,8 @@ def test(case):
              ("bans by hand", lambda: by_hand(gateway)),
              ("others were not disturbed", standing.ping),
              ("a restart keeps bans", lambda: restart(gateway)),
-             ("rules count with a reload", lambda: rules(case, gateway))]
+             ("rules count with a reload", lambda: rules(case, gateway)),
+             ("a rule sends a call elsewhere", lambda: another_way(case))]
     for text, step in steps:
         step()
         case.say(text)
