@@ -1,6 +1,7 @@
 #include "appliance/control_commands.h"
 #include "appliance/boot.h"
 #include "appliance/core/directory.h"
+#include "appliance/core/opaque_string.h"
 #include "appliance/core/store.h"
 #include "modules/turn/turn.h"
 #include "mux/door.h"
@@ -74,30 +75,57 @@ static const char *realm_of(struct control_client *cc, json_t *q)
     return text_of(q, "realm", tc->realm);
 }
 
-static void user_add(struct control_client *cc, json_t *q)
+/* The form that clients hash (RFC 8265); the realm is what the settings say, to the letter. */
+struct new_user {
+    const char *realm;
+    char name[DIRECTORY_NAME_MAX + 1], password[512];
+};
+
+/* NULL, or the field that is wrong with what is wrong with it. */
+static const char *read_user(struct control_client *cc, json_t *q, struct new_user *u, const char **why)
+{
+    const char *name = text_of(q, "name", NULL), *password = text_of(q, "password", NULL);
+    u->realm = realm_of(cc, q);
+    *why = "must be a text that is not empty";
+    if (!name || !name[0])
+        return "name";
+    if (!u->realm)
+        return "realm";
+    if (!password || !password[0])
+        return "password";
+    *why = "must be UTF-8, not too long, and without control or invisible characters";
+    if (opaque_string(bytes_str(name), u->name, sizeof u->name) < 0)
+        return "name";
+    return opaque_string(bytes_str(password), u->password, sizeof u->password) < 0 ? "password" : NULL;
+}
+
+static int put_user(struct control_client *cc, const struct new_user *u)
 {
     struct roof *r = control_roof(cc);
-    const char *realm = realm_of(cc, q), *name = text_of(q, "name", NULL),
-               *password = text_of(q, "password", NULL);
     struct user_key key;
-    if (!name || !name[0] || !realm || !password) {
-        const char *field = !name || !name[0] ? "name" : !realm ? "realm" : "password";
-        control_answer(cc, bad(field, "must be a text that is not empty"));
-        return;
-    }
-    int rc = user_key_derive(bytes_str(realm), bytes_str(name), bytes_str(password), &key);
-    if (rc == 0) {
-        key.enabled = true;
-        rc = directory_put(r->gw.directory, r->gw.store, bytes_str(realm), bytes_str(name), &key,
+    int rc = user_key_derive(bytes_str(u->realm), bytes_str(u->name), bytes_str(u->password), &key);
+    key.enabled = true;
+    if (rc == 0)
+        rc = directory_put(r->gw.directory, r->gw.store, bytes_str(u->realm), bytes_str(u->name), &key,
                            control_worker(cc)->wall);
-        OPENSSL_cleanse(&key, sizeof key);
-        control_answer(cc, rc ? bad(NULL, strerror(-rc))
-                              : json_pack("{s:b,s:s,s:s}", "ok", 1, "name", name, "realm", realm));
-        return;
-    }
-    control_answer(cc, bad("name", rc == -EINVAL ? "name, realm and password must not be empty or too long; "
-                                                   "no ':' in a name, no control characters"
-                                                 : strerror(-rc)));
+    OPENSSL_cleanse(&key, sizeof key);
+    return rc;
+}
+
+static void user_add(struct control_client *cc, json_t *q)
+{
+    struct new_user u;
+    const char *why, *field = read_user(cc, q, &u, &why);
+    int rc = field ? 0 : put_user(cc, &u);
+    OPENSSL_cleanse(u.password, sizeof u.password);
+    if (field)
+        control_answer(cc, bad(field, why));
+    else if (rc == -EINVAL)
+        control_answer(cc, bad("name", "no ':' in a name; the realm must not be empty or too long"));
+    else if (rc < 0)
+        control_answer(cc, bad(NULL, strerror(-rc)));
+    else
+        control_answer(cc, json_pack("{s:b,s:s,s:s}", "ok", 1, "name", u.name, "realm", u.realm));
 }
 
 static void user_remove(struct control_client *cc, json_t *q)
@@ -108,7 +136,10 @@ static void user_remove(struct control_client *cc, json_t *q)
         control_answer(cc, bad(name ? "realm" : "name", "must be a text"));
         return;
     }
-    int rc = directory_remove(r->gw.directory, r->gw.store, bytes_str(realm), bytes_str(name));
+    char form[DIRECTORY_NAME_MAX + 1];
+    int rc = opaque_string(bytes_str(name), form, sizeof form) < 0
+                 ? -ENOENT
+                 : directory_remove(r->gw.directory, r->gw.store, bytes_str(realm), bytes_str(form));
     control_answer(cc, rc == -ENOENT ? bad("name", "no such user") : rc ? bad(NULL, strerror(-rc)) : good());
 }
 

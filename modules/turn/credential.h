@@ -4,9 +4,9 @@
  * vouches for until a time that his name says (shared_secret.h), one that brings a token (access_token.h).
  * What the rest of the room knows him by is `name`: for quotas, for 441, for the log.
  *
- * Names, realms and passwords are taken byte for byte. RFC 8489 9.2.2 wants them prepared by OpaqueString
- * (RFC 8265 4.2); a client does that to what it sends (14.3), and who writes users or secrets has to give
- * them in that form: normalised to NFC, every space an ASCII one. */
+ * Names, realms and passwords are taken byte for byte: a client sends them prepared by OpaqueString (RFC 8265
+ * 4.2, RFC 8489 14.3), the directory got stored ones in that form (core/opaque_string.h), and what a shared
+ * secret vouches for is made by a program. */
 #pragma once
 #include "appliance/core/directory.h"
 #include "modules/turn/password_algorithm.h"

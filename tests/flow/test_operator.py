@@ -41,9 +41,13 @@ def users(case, gateway):
             check(False, f"carol came in with {password}")
         except TurnError as e:
             check_equal(e.code, 401, "answer to a password that counts no more")
-    for name, password in (("car:ol", "x"), ("", "x"), ("carol", ""), ("c" * 500, "x")):
+    for name, password in (("car:ol", "x"), ("", "x"), ("carol", ""), ("c" * 500, "x"), ("carol", "a\u200bb")):
         refused = gateway.ctl("user", "add", name, "--realm", "ims.test", input=password + "\n", good=None)
         check(refused.returncode != 0, f"user {name[:20]!r} with password {password!r} was taken")
+    # A name and a password typed with combining accents are what a client composes them to (RFC 8265).
+    gateway.ctl("user", "add", "re\u0301ne", "--realm", "ims.test", input="cafe\u0301\u00a0noir\n")
+    TurnClient(gateway.connect_tls(), "r\u00e9ne", "caf\u00e9 noir").allocate()
+    gateway.ctl("user", "remove", "re\u0301ne", "--realm", "ims.test")
     gateway.ctl("user", "remove", "nobody", "--realm", "ims.test", good=1)
     check("secret" not in gateway.process.output(), "a password is in the log")
     case.say("users come, change their password and go, at once")
