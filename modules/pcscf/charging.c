@@ -45,11 +45,20 @@ static const char *ioi(const struct pcscf *p)
     return p->config->visited_network[0] ? p->config->visited_network : p->host;
 }
 
+bool charging_write(const struct pcscf *p, const char *icid, struct buf *out)
+{
+    return buf_printf(out, "icid-value=\"%s\";icid-generated-at=%s;orig-ioi=\"%s\"", icid, p->host, ioi(p));
+}
+
+#define VECTOR_MAX 512 /* the host and our name between operators are bounded by their settings */
+
 void charging_edit_request(const struct pcscf *p, const char *icid, struct sip_edit *e)
 {
-    sip_edit_add(
-        e, SIP_H_P_CHARGING_VECTOR,
-        sip_edit_text(e, "icid-value=\"%s\";icid-generated-at=%s;orig-ioi=\"%s\"", icid, p->host, ioi(p)));
+    char text[VECTOR_MAX];
+    struct buf out;
+    buf_fixed(&out, text, sizeof(text));
+    if (charging_write(p, icid, &out))
+        sip_edit_add(e, SIP_H_P_CHARGING_VECTOR, sip_edit_text(e, "%.*s", BYTES_FMT(buf_bytes(&out))));
 }
 
 void charging_edit_answer(const struct pcscf *p, const struct sip_msg *rq, struct sip_edit *e)

@@ -20,6 +20,8 @@ bool charging_vector_parse(struct bytes value, struct charging_vector *out);
 #define CHARGING_ICID 33
 void charging_icid_make(char dst[static CHARGING_ICID]);
 
+/* The value in a request that enters the network here. False: no room. */
+bool charging_write(const struct pcscf *p, const char *icid, struct buf *out);
 /* A request of a phone on its way to the core. */
 void charging_edit_request(const struct pcscf *p, const char *icid, struct sip_edit *e);
 /* A phone's answer (101 to 299) to rq, an initial request of the core: the network's icid and orig-ioi come

@@ -1,3 +1,4 @@
+#include "modules/pcscf/charging.h"
 #include "modules/pcscf/reg_subscription.h"
 #include "modules/sip/client_txn.h"
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #define RETRY_LAST    (30 * 60 * 1000)
 #define REFUSED_PAUSE (60 * 60 * 1000)
 #define HASTY_PAUSE   60000
-#define HEADERS_MAX   (2 * ROUTE_URI_MAX + 512)
+#define HEADERS_MAX   (2 * ROUTE_URI_MAX + 1024)
 
 static void set(struct reg_event *s, struct timer *t, uint64_t ms)
 {
@@ -62,14 +63,16 @@ static struct sip_hop next_hop(const struct reg_event *s)
 /* TS 24.229 5.2.3 items 4 to 7. */
 static bool write_headers(const struct reg_event *s, uint32_t expires, struct buf *out)
 {
-    char contact[ROUTE_URI_MAX], icid[33];
-    random_text(icid, 32);
+    char contact[ROUTE_URI_MAX], icid[CHARGING_ICID];
+    charging_icid_make(icid);
     if (!route_contact_for_core(s->p, s->user, contact))
         return false;
     buf_printf(out, "Contact: %s\r\n", contact);
     buf_printf(out, "Event: reg\r\nAccept: application/reginfo+xml\r\nExpires: %u\r\n", expires);
     buf_printf(out, "P-Asserted-Identity: %s\r\n", s->path);
-    buf_printf(out, "P-Charging-Vector: icid-value=\"%s\";icid-generated-at=%s\r\n", icid, s->p->host);
+    buf_str(out, "P-Charging-Vector: ");
+    charging_write(s->p, icid, out);
+    buf_str(out, "\r\n");
     return !out->failed;
 }
 

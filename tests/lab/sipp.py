@@ -3,6 +3,7 @@
 A scenario is built here step by step and written as the XML file that sipp wants, so that a test shows both
 sides of a flow beside each other."""
 import os
+import re
 import socket
 from xml.sax.saxutils import quoteattr
 
@@ -59,16 +60,18 @@ class Scenario:
     def __init__(self, name):
         self.name, self.steps = name, []
 
-    def send(self, text, body="", retransmit=False):
+    def send(self, text, body="", retransmit=False, kind=None):
+        """kind: the Content-Type of the body."""
         head = text.strip("\n").replace("\n\n", "\n")
         length = "Content-Length: [len]" if body else "Content-Length: 0"
-        kind = "Content-Type: application/sdp\n" if body == SDP else "Content-Type: text/plain\n" if body else ""
+        kind = kind or ("application/sdp" if body == SDP else "text/plain")
+        kind = f"Content-Type: {kind}\n" if body else ""
         self.steps.append(f"<send{' retrans=' + quoteattr('500') if retransmit else ''}><![CDATA[\n"
                           f"{head}\n{kind}{length}\n\n{body}]]></send>")
         return self
 
-    def expect(self, what, optional=False, route=False, headers=(), absent=(), keep=()):
-        """what: a method or a status. headers: {name: regular expression} that must match; absent: headers that
+    def expect(self, what, optional=False, route=False, headers=(), absent=(), keep=(), goto=None):
+        """what: a method or a status. goto: the label to go on at. headers: {name: regular expression} that must match; absent: headers that
         must not be there; keep: {variable: (header, expression)} for later use; route: keep the route set."""
         kind = "response" if what.isdigit() else "request"
         actions = []
@@ -83,6 +86,7 @@ class Scenario:
             actions.append(f'<ereg regexp={quoteattr(expression)} search_in="hdr" header={quoteattr(name + ":")} '
                            f'check_it="true" assign_to={quoteattr(variable)}/>')
         flags = (' optional="true"' if optional else "") + (' rrs="true"' if route else "")
+        flags += f' next="{goto}"' if goto else ""
         body = f"<action>{''.join(actions)}</action>" if actions else ""
         self.steps.append(f'<recv {kind}="{what}"{flags}>{body}</recv>')
         return self
@@ -98,15 +102,25 @@ class Scenario:
 [last_CSeq:]
 {extra}""", body)
 
+    def label(self, name):
+        self.steps.append(f'<label id="{name}"/>')
+        return self
+
+    def goto(self, name):
+        self.steps.append(f'<nop next="{name}"/>')
+        return self
+
     def wait(self, milliseconds):
         self.steps.append(f'<pause milliseconds="{milliseconds}"/>')
         return self
 
     def write(self, case):
+        # sipp takes a variable that is set and not used for a mistake
+        kept = sorted(set(re.findall(r'assign_to="(\w+)"', "".join(self.steps))))
+        reference = f'\n<Reference variables="{",".join(kept)}"/>' if kept else ""
         return case.write(f"{self.name}.xml", '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE scenario SYSTEM '
                           f'"sipp.dtd">\n<scenario name={quoteattr(self.name)}>\n' + "\n".join(self.steps) +
-                          ('\n<Reference variables="seen"/>' if '"seen"' in "".join(self.steps) else "") +
-                          "\n</scenario>\n")
+                          reference + "\n</scenario>\n")
 
 
 class Sipp:

@@ -291,6 +291,22 @@ static void older_documents_do_nothing_and_a_gap_asks_for_all(void **state)
     done(&lab, &w);
 }
 
+static void a_retransmission_is_answered_and_done_once(void **state)
+{
+    struct lab lab = lab_create();
+    struct watcher w = watched(&lab);
+    const char *shorter =
+        document(&w, "partial", AOR, "active", CONTACT_X("active", "shortened", "expires=\"30\""));
+    for (unsigned i = 0; i < 3; i++) {
+        w.cseq = 2;
+        notify(&w, "active", shorter);
+        phone_drop(&lab.core, "SIP/2.0 200");
+    }
+    assert_int_equal(world_count(lab.world, PCSCF_NOTIFY_OK), 2);
+    assert_int_equal(world_count(lab.world, PCSCF_SHORTENED), 1);
+    done(&lab, &w);
+}
+
 /* ---- what is no NOTIFY of ours ---- */
 
 static void answers(struct watcher *w, const char *headers, const char *body, const char *status)
@@ -436,7 +452,7 @@ static void it_is_refreshed_in_its_dialog_before_it_ends(void **state)
     assert_string_equal(header_of(w.request, "Route", 0), "<sip:scscf@10.0.0.98:6060;lr>");
     assert_string_equal(header_of(w.request, "CSeq", 0), "2 SUBSCRIBE");
     assert_string_equal(header_of(w.request, "Expires", 0), "900"); /* 600 more than what is left */
-    world_forget(lab.world); /* retransmissions */
+    world_forget(lab.world);                                        /* retransmissions */
     core_answers(&lab, w.request, "500 Server Error", "");
     assert_int_equal(world_count(lab.world, PCSCF_REG_EVENTS), 1); /* RFC 6665 4.1.2.2: still valid */
     world_wait(lab.world, 8000);
@@ -574,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_shortened_registration_ends_sooner),
         cmocka_unit_test(identities_are_learnt_and_forgotten),
         cmocka_unit_test(older_documents_do_nothing_and_a_gap_asks_for_all),
+        cmocka_unit_test(a_retransmission_is_answered_and_done_once),
         cmocka_unit_test(a_bad_notify_is_refused_as_it_deserves),
         cmocka_unit_test(what_is_declined_for_now_is_asked_again_later),
         cmocka_unit_test(what_is_refused_for_good_is_let_be),
