@@ -130,7 +130,7 @@ modparam("ims_auth", "registration_default_algorithm", "HSS-Selected")
 modparam("ims_auth", "registration_qop", "auth")
 modparam("ims_auth", "av_check_only_impu", 1)
 modparam("ims_auth", "add_authinfo_hdr", 0)
-modparam("ims_auth", "max_nonce_reuse", 0)
+modparam("ims_auth", "max_nonce_reuse", 100)
 
 request_route {{
     xlog("L_NOTICE", "S-CSCF $rm $ru from $si:$sp routes=$hdr(Route)\\n");
@@ -147,6 +147,8 @@ request_route {{
     t_relay();
 }}
 route[REGISTER] {{
+    # the challenge leaves before its vector counts as sent: a phone next door answers too soon for it
+    if (is_present_hf("Authorization")) usleep("20000");
     if (ims_www_authenticate("ims.test")) {{
         save("ASSIGNED", "location", "0", "0"); # with two parameters it ends in a segmentation fault
         exit;
@@ -217,7 +219,7 @@ DIAMETER = """<?xml version="1.0" encoding="UTF-8"?>
 
 LOADED = {
     "hss": "tm sl pv xlog textops cdp cdp_avp ims_diameter_server",
-    "scscf": "tm pv sl rr ims_dialog textops textopsx maxfwd xlog siputils kex tmx ctl presence db_text cdp cdp_avp "
+    "scscf": "tm pv sl rr cfgutils ims_dialog textops textopsx maxfwd xlog siputils kex tmx ctl presence db_text cdp cdp_avp "
              "ims_usrloc_scscf ims_registrar_scscf ims_auth ims_isc",
     "icscf": "tm pv sl rr textops maxfwd xlog siputils kex tmx ctl db_text cdp cdp_avp ims_icscf",
 }
