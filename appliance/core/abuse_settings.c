@@ -20,9 +20,9 @@ static const struct setting items[] = {
     RATE(flow_burst, "100", "how many of them may come at once"),
     RATE(registered_rate, "200", "SIP requests a second of a registered phone's connection; 0 is no limit"),
     RATE(registered_burst, "1000", "how many of them may come at once"),
-    RATE(
-        address_rate, "500",
-        "new SIP requests (not those within a call) a second of one IPv4 address or IPv6 /64; 0 is no limit"),
+    RATE(address_rate, "500",
+         "SIP requests a second of one IPv4 address or IPv6 /64, without those within calls of registered "
+         "phones; 0 is no limit"),
     RATE(address_burst, "2000", "how many of them may come at once"),
     RATE(failures, "30", "failed authentications of one address within abuse.window that ban it; 0 is never"),
     TIME(window, "10m", 1000,

@@ -102,15 +102,17 @@ static bool within_flow_rate(const struct visitor *v)
     return buckets_take(g->datagrams, addr_hash(&v->p->w->hash_key, source(v)), rate, now);
 }
 
-/* What belongs to something that stands is not refused for what others at its address do. */
-static bool is_new(const struct sip_msg *rq)
+/* What belongs to a call of a registered phone is not refused for what others at its address do. Anybody else
+ * can write a To tag. */
+static bool is_exempt(const struct visitor *v)
 {
-    return !rq->to_tag.n && rq->method != SIP_ACK && rq->method != SIP_CANCEL;
+    const struct sip_msg *rq = v->rq;
+    return v->phone && (rq->to_tag.n || rq->method == SIP_ACK || rq->method == SIP_CANCEL);
 }
 
 static bool within_address_rate(const struct visitor *v)
 {
-    return !is_new(v->rq) || abuse_take(v->p->w, source(v), v->p->gate.address) || is_urgent(v);
+    return is_exempt(v) || abuse_take(v->p->w, source(v), v->p->gate.address) || is_urgent(v);
 }
 
 /* Who is told to wait and does not, as often again as he may come at once, is no phone. */

@@ -2,7 +2,7 @@
  * rules say (policy.h)?
  *
  * Floor 3. Rates are token buckets: one of each connection, and one of each address over all workers
- * (abuse.h), from which only what begins something new takes: a phone that is registered keeps its calls
+ * (abuse.h), from which the calls of a registered phone take nothing: it keeps them
  * while its neighbours behind the same NAT make a flood. What is too much gets 503 with Retry-After (a
  * datagram nothing, for anybody may have sent it), and a connection that does not care is closed. No lock, no
  * allocation on this path. */

@@ -249,6 +249,9 @@ static void a_flood_of_its_address_leaves_a_phone_its_calls(void **state)
     phone_requests(&alice, "BYE", "sip:bob@192.168.7.2:5060", "<sip:bob@ims.test>;tag=bob-ua", "c1", 2,
                    routes);
     phone_drop(&bob, "BYE");
+    uint64_t before = abuse_stat(world, ABUSE_FLOOD_ADDRESS); /* a To tag is no key */
+    phone_requests(&neighbour, "INFO", "sip:bob@ims.test", "<sip:bob@ims.test>;tag=x", "f", 99, "");
+    assert_int_equal(abuse_stat(world, ABUSE_FLOOD_ADDRESS), before + 1);
     phone_requests(&neighbour, "INVITE", "urn:service:sos", "<urn:service:sos>", "help", 1, "");
     assert_int_equal(answers(&neighbour, "SIP/2.0 503"),
                      abuse_stat(world, ABUSE_FLOOD_ADDRESS)); /* all of them before */
