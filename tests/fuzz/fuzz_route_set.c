@@ -3,6 +3,8 @@
 #include "modules/pcscf/route_set.h"
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct route_set way = {0};
