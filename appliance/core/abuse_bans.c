@@ -197,6 +197,28 @@ static void lift_exempt(struct worker *w, struct abuse *a)
     free(all.list);
 }
 
+struct span {
+    int64_t after, until;
+    bool any;
+};
+
+static void look_for_end(void *arg, const struct ban *ban)
+{
+    struct span *s = arg;
+    s->any = s->any || (ban->until > s->after && ban->until <= s->until);
+}
+
+/* An idle gateway writes nothing: rows go only when a ban has ended since the last look. */
+static void forget_ended(struct worker *w, struct abuse *a)
+{
+    struct span since = {.after = a->tended, .until = w->wall};
+    const struct store_value now[] = {V_INT(w->wall)};
+    bans_walk(a->bans, look_for_end, &since);
+    a->tended = w->wall;
+    if (since.any && a->store)
+        store_exec(a->store, &delete_ended, now, 1);
+}
+
 void abuse_tend(struct worker *w)
 {
     struct abuse *a = abuse_of(w);
@@ -204,10 +226,8 @@ void abuse_tend(struct worker *w)
         return;
     struct in_force f = {.wall = w->wall};
     lift_exempt(w, a);
+    forget_ended(w, a);
     bans_walk(a->bans, give, &f);
     atomic_store_explicit(&stats_row(w->gw->stats, &abuse_stats, w->id)[ABUSE_BANS], f.n,
                           memory_order_relaxed);
-    const struct store_value now[] = {V_INT(w->wall)};
-    if (a->store)
-        store_exec(a->store, &delete_ended, now, 1);
 }

@@ -17,6 +17,7 @@ struct abuse {
     struct buckets *rates; /* by address */
     struct hash_key hash;
     struct store *store;
+    int64_t tended;       /* wall seconds; of the worker that tends */
     pthread_mutex_t lock; /* of limits and exempt */
     struct abuse_config limits;
     struct cidr_set exempt;

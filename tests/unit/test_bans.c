@@ -352,6 +352,51 @@ static void a_restart_keeps_bans(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static bool count_row(void *arg, const struct store_value *v, unsigned n)
+{
+    *(int64_t *)arg = v[0].i;
+    return true;
+}
+
+static int64_t rows_in(struct store *s)
+{
+    static const struct store_stmt count = {STORE_SOFT, "SELECT count(*) FROM ban"};
+    int64_t n = -1;
+    assert_int_equal(store_query(s, &count, NULL, 0, count_row, &n), 0);
+    return n;
+}
+
+static void a_row_goes_when_its_ban_has_ended_and_nothing_is_written_before(void **state)
+{
+    struct place p;
+    struct log log;
+    struct addr a = at("192.0.2.1"), b = at("192.0.2.2");
+    char dir[] = "/tmp/sallyport-bans-XXXXXX", command[64];
+    assert_non_null(mkdtemp(dir));
+    log_init(&log, 2, LOG_ERROR, LOG_TEXT, "test");
+    struct store *s = store_open(dir, store_schemas, &log);
+    place_open(&p, NARROW);
+    assert_int_equal(abuse_load(p.gw.abuse, s, p.w->wall), 0);
+    abuse_ban_by_hand(p.w, &a, 10, "");
+    abuse_ban_by_hand(p.w, &b, 0, "");
+    assert_int_equal(rows_in(s), 2);
+    store_flush(s);
+    uint64_t writes = store_numbers(s).writes;
+    for (unsigned i = 0; i < 9; i++) {
+        pass(&p, 1);
+        abuse_tend(p.w);
+    }
+    store_flush(s);
+    assert_int_equal(store_numbers(s).writes, writes);
+    pass(&p, 1);
+    abuse_tend(p.w);
+    assert_int_equal(rows_in(s), 1);
+    store_close(s);
+    place_close(&p);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 /* ---- buckets */
 
 static unsigned take_many(struct bucket *b, struct bucket_rate r, uint64_t now)
@@ -413,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_source_that_anybody_could_write_is_not_blamed),
         cmocka_unit_test(without_it_nobody_is_suspected),
         cmocka_unit_test(a_restart_keeps_bans),
+        cmocka_unit_test(a_row_goes_when_its_ban_has_ended_and_nothing_is_written_before),
         cmocka_unit_test(a_bucket_gives_its_burst_and_then_its_rate),
         cmocka_unit_test(a_neighbour_is_seldom_taken_along),
     };
