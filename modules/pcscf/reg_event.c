@@ -129,7 +129,8 @@ void reg_event_join(struct registration *r, struct bytes path)
 {
     struct pcscf *p = r->phone->room;
     char identity[SIP_AOR_MAX];
-    size_t n = identity_of(r, identity);
+    size_t n =
+        r->sos ? 0 : identity_of(r, identity); /* TS 24.229 5.2.10: none for an emergency registration */
     if (!p->config->reg_event || p->core.embedded || !n)
         return;
     uint64_t hash = bytes_hash(&p->w->hash_key, bytes_of(identity, n));

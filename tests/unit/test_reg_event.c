@@ -132,6 +132,18 @@ static void the_embedded_network_and_who_does_not_want_it_are_not_asked(void **s
     world_destroy(lab.world);
 }
 
+static void a_call_for_help_is_watched_by_nobody(void **state)
+{
+    struct lab lab = lab_create();
+    phone_register_once(&lab.alice, "Contact: <sip:alice@192.168.7.1:5060;sos>\r\n", "Expires: 600\r\n", "");
+    char *m = phone_expect(&lab.core, "REGISTER ");
+    core_answers(&lab, m, "200 OK", "Contact: <sip:alice@192.168.7.1:5060;sos>;expires=600\r\n");
+    free(m);
+    assert_int_equal(world_count(lab.world, PCSCF_REGISTERED), 1);
+    phone_expect_none(&lab.core);
+    world_destroy(lab.world);
+}
+
 static void refreshes_and_further_contacts_share_it(void **state)
 {
     struct lab lab = lab_create();
@@ -582,6 +594,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_registration_is_followed_by_a_subscription),
         cmocka_unit_test(the_embedded_network_and_who_does_not_want_it_are_not_asked),
+        cmocka_unit_test(a_call_for_help_is_watched_by_nobody),
         cmocka_unit_test(refreshes_and_further_contacts_share_it),
         cmocka_unit_test(a_notify_may_come_before_the_answer),
         cmocka_unit_test(what_the_network_ends_ends_here),
