@@ -3,10 +3,11 @@
 #include "modules/pcscf/weighted_order.h"
 #include <stdlib.h>
 
-#define REFRESH_MIN 1000     /* ms: a TTL of 0 is not asked for more often */
-#define REFRESH_MAX 86400000 /* ms */
-#define RETRY_FIRST 2000u    /* ms, after a failed look-up */
-#define RETRY_LAST  60000
+#define REFRESH_MIN    1000     /* ms: a TTL of 0 is not asked for more often */
+#define REFRESH_MAX    86400000 /* ms */
+#define RETRY_FIRST    2000u    /* ms, after a failed look-up */
+#define RETRY_LAST     60000
+#define FAILURES_BORNE 3
 
 /* ---- choices ---- */
 
@@ -146,18 +147,24 @@ static void on_failure(struct place_source *s, enum dns_verdict verdict)
     arm(s, wait > RETRY_LAST ? RETRY_LAST : wait);
 }
 
+/* An answer with holes is better than none, but not than a whole one, unless it stays so. */
+static bool is_poorer(const struct place_source *s, const struct core_lookup *l)
+{
+    return l->partial && !s->partial && s->targets.n > l->targets.n && s->failures < FAILURES_BORNE;
+}
+
 static void on_done(struct core_lookup *l, enum dns_verdict verdict)
 {
     struct place_source *s = container_of(l, struct place_source, lookup);
     struct worker *w = s->place->p->w;
-    /* An answer with holes is better than none, but not than an older one that has more. */
-    if (verdict != DNS_OK || (l->partial && s->targets.n >= l->targets.n)) {
+    if (verdict != DNS_OK || is_poorer(s, l)) {
         on_failure(s, verdict == DNS_OK ? DNS_FAILED : verdict);
         return;
     }
     if (s->failures && w->id == 0)
         log_info(&w->log, "sip.core_lookup_works", F_STR("name", s->uri.name));
     s->failures = 0;
+    s->partial = l->partial;
     s->targets = l->targets;
     choose_anew(s->place);
     if (l->ttl == UINT32_MAX) /* nothing was looked up */

@@ -17,6 +17,7 @@ struct place_source {
     struct core_targets targets; /* of the last answer that was one */
     struct timer refresh;
     unsigned failures; /* in a row */
+    bool partial;      /* that answer had holes */
 };
 
 struct place_choice {

@@ -68,21 +68,34 @@ static struct next_hop *find_literal(const struct pcscf *p, const struct sip_uri
     if (u->host.kind == SIP_HOST_NAME || !route_text(u, text, sizeof(text)) ||
         !core_uri_parse(bytes_str(text), &uri, NULL))
         return NULL;
+    struct next_hop *near = NULL;
     for (unsigned i = 0; i < p->core.n_hops; i++) {
         struct next_hop *h = p->core.hops[i];
-        if (h && h->places && (!said || h->transport == uri.transport) && addr_eq(&h->addr, &uri.addr))
+        if (!h || !h->places || !addr_eq(&h->addr, &uri.addr))
+            continue;
+        if (h->transport == uri.transport)
             return h;
+        near = said || near ? near : h;
     }
-    return NULL;
+    return near;
+}
+
+static struct core_place *known_place(const struct pcscf *p, const struct sip_uri *route, const char *text)
+{
+    const struct next_hop *h = find_literal(p, route);
+    return h ? core_link_place_of(p, h) : find_place(&p->core, text);
 }
 
 void core_link_learn(struct pcscf *p, const struct sip_uri *route)
 {
     char text[ROUTE_TEXT_MAX];
-    struct core_place *place;
-    if (p->core.embedded || find_literal(p, route) || !route_text(route, text, sizeof(text)) ||
-        find_place(&p->core, text))
+    if (p->core.embedded || !route_text(route, text, sizeof(text)))
         return;
+    struct core_place *place = known_place(p, route, text);
+    if (place) {
+        place->used_at = p->w->now;
+        return;
+    }
     place = ensure_place(p, text);
     if (place)
         place->learnt = true;
@@ -96,10 +109,12 @@ struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route
     if (p->core.embedded || !route_text(route, text, sizeof(text)))
         return core_link_hop_by(p, call_id);
     struct next_hop *h = find_literal(p, route);
-    struct core_place *place = h ? NULL : find_place(&p->core, text);
+    struct core_place *place = known_place(p, route, text);
+    if (place)
+        place->used_at = p->w->now;
     if (h && hop_health_usable(&h->health))
         way = next_hop_way(h);
-    else if (place)
+    else if (!h && place)
         way = core_link_choose(place, core_link_seed(p, call_id), &tried);
     return way.kind == HOP_NONE ? core_link_hop_by(p, call_id) : way;
 }

@@ -113,6 +113,52 @@ static void the_last_answer_stays_when_dns_is_down(void **state)
     lab_destroy(lab);
 }
 
+/* A whole answer is not given up for one with holes at once, nor kept for ever. */
+static void an_answer_with_holes(void **state)
+{
+    static const struct scripted_line whole[] = {{DNS_A, "core.test", 100, "10.0.0.1"},
+                                                 {DNS_AAAA, "core.test", 100, "2001:db8::1"},
+                                                 {0, NULL, 0, NULL}};
+    static const struct scripted_line holes[] = {
+        {DNS_A, "core.test", 100, "10.0.0.2"}, {DNS_AAAA, "core.test", 0, NULL}, {0, NULL, 0, NULL}};
+    static const struct scripted_line moved[] = {
+        {DNS_A, "core.test", 100, "10.0.0.3"}, {DNS_AAAA, "core.test", 0, NULL}, {0, NULL, 0, NULL}};
+    struct lab *lab = lab_create(whole);
+    struct core_place *place = place_at(lab, "tcp:core.test:5060");
+    answer_all(lab);
+    assert_int_equal(place->n_choices, 2);
+    lab->dns.lines = holes;
+    world_wait(lab->world, 91000);
+    answer_all(lab);
+    assert_int_equal(place->n_choices, 2);
+    for (int i = 0; i < 3; i++) {
+        world_wait(lab->world, 9000);
+        answer_all(lab);
+    }
+    assert_int_equal(place->n_choices, 1);
+    assert_int_equal(place->choices[0].hop->addr.ip[3], 2);
+    lab->dns.lines = moved; /* as good as the one before */
+    world_wait(lab->world, 61000);
+    answer_all(lab);
+    assert_int_equal(place->choices[0].hop->addr.ip[3], 3);
+    lab_destroy(lab);
+}
+
+static void what_is_learnt_and_used_stays(void **state)
+{
+    struct lab *lab = lab_create(one);
+    struct sip_uri u;
+    assert_true(sip_uri_parse(BYTES("sip:orig@10.0.0.7:5060;transport=tcp;lr"), &u));
+    core_link_learn(lab->p, &u);
+    leave_alone(lab);
+    for (int i = 0; i < 50; i++) {
+        world_wait(lab->world, 95000);
+        core_link_learn(lab->p, &u);
+    }
+    assert_false(list_empty(&lab->p->core.places));
+    lab_destroy(lab);
+}
+
 static void a_name_that_vanishes_is_kept_too(void **state)
 {
     static const struct scripted_line empty[] = {{0, NULL, 0, NULL}};
@@ -236,6 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_refreshed_before_they_end),
         cmocka_unit_test(the_last_answer_stays_when_dns_is_down),
+        cmocka_unit_test(an_answer_with_holes),
+        cmocka_unit_test(what_is_learnt_and_used_stays),
         cmocka_unit_test(a_name_that_vanishes_is_kept_too),
         cmocka_unit_test(a_hop_that_left_is_the_cores_for_a_while),
         cmocka_unit_test(uris_are_tried_in_their_order),
