@@ -40,9 +40,8 @@ static const struct addr *to_blame(const struct flow *f)
 bool backoff_refuses(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
 {
     const struct flow *f = &server_txn_from(st)->flow;
-    const struct attempt a = attempt_of(rq);
     char header[40];
-    uint32_t seconds = phone_find(p, f) ? 0 : abuse_wait(p->w, &f->peer, a.user);
+    uint32_t seconds = phone_find(p, f) ? 0 : abuse_wait(p->w, &f->peer, attempt_of(rq).user);
     if (!seconds || emergency_is(p, server_txn_from(st), rq))
         return false;
     /* Who does not wait gets nearer to a ban, but the name that he tries does not wait longer for it. */

@@ -21,7 +21,7 @@ static enum digest_algorithm algorithm_of(struct bytes name)
 
 /* What a header field may hold: its name and where its value goes. */
 struct slot {
-    const char *name;
+    struct bytes name;
     struct bytes *value;
 };
 
@@ -56,11 +56,12 @@ static bool split_pair(struct bytes item, struct bytes *name, struct bytes *valu
 static bool store(const struct slot *slots, size_t n, struct bytes name, struct bytes value)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!bytes_ieq(name, bytes_str(slots[i].name)))
+        if (!bytes_ieq(name, slots[i].name))
             continue;
         if (slots[i].value->p)
             return false;
         *slots[i].value = value;
+        break;
     }
     return true;
 }
@@ -110,12 +111,12 @@ int digest_credentials_parse(struct bytes value, struct digest_credentials *out)
     struct bytes star = BYTES_NONE;
     *out = (struct digest_credentials){0};
     const struct slot slots[] = {
-        {"username", &out->username}, {"realm", &out->realm},
-        {"nonce", &out->nonce},       {"uri", &out->uri},
-        {"response", &out->response}, {"cnonce", &out->cnonce},
-        {"opaque", &out->opaque},     {"algorithm", &out->algorithm_text},
-        {"qop", &out->qop_text},      {"nc", &out->nc_text},
-        {"username*", &star},
+        {BYTES("username"), &out->username}, {BYTES("realm"), &out->realm},
+        {BYTES("nonce"), &out->nonce},       {BYTES("uri"), &out->uri},
+        {BYTES("response"), &out->response}, {BYTES("cnonce"), &out->cnonce},
+        {BYTES("opaque"), &out->opaque},     {BYTES("algorithm"), &out->algorithm_text},
+        {BYTES("qop"), &out->qop_text},      {BYTES("nc"), &out->nc_text},
+        {BYTES("username*"), &star},
     };
     int rc = take_scheme(&value);
     if (rc == 0)
@@ -135,13 +136,13 @@ int digest_challenge_parse(struct bytes value, struct digest_challenge *out)
     struct bytes qop = BYTES_NONE, stale = BYTES_NONE, item;
     *out = (struct digest_challenge){0};
     const struct slot slots[] = {
-        {"realm", &out->realm},
-        {"nonce", &out->nonce},
-        {"opaque", &out->opaque},
-        {"domain", &out->domain},
-        {"qop", &qop},
-        {"stale", &stale},
-        {"algorithm", &out->algorithm_text},
+        {BYTES("realm"), &out->realm},
+        {BYTES("nonce"), &out->nonce},
+        {BYTES("opaque"), &out->opaque},
+        {BYTES("domain"), &out->domain},
+        {BYTES("qop"), &qop},
+        {BYTES("stale"), &stale},
+        {BYTES("algorithm"), &out->algorithm_text},
     };
     int rc = take_scheme(&value);
     if (rc == 0)

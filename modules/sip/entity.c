@@ -23,8 +23,9 @@ static void sip_letter_open(struct worker *w, struct letter *l)
 static struct worker *entity_home(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
                                   struct bytes msg)
 {
-    uint16_t id = e->sort ? e->sort(w, from, msg) : w->id;
-
+    if (!e->sort || w->gw->n_workers == 1)
+        return w;
+    uint16_t id = e->sort(w, from, msg);
     /* A number from a forged branch or token: the message is as good handled here, and will find nothing. */
     if (id == w->id || id >= w->gw->n_workers || !w->gw->workers[id])
         return w;

@@ -41,11 +41,14 @@ size_t sip_quoted_len(struct bytes b)
 {
     if (b.n < 2 || b.p[0] != '"')
         return 0;
-    for (size_t i = 1; i < b.n; i++) {
-        if (b.p[i] == '"')
-            return i + 1;
-        if (b.p[i] == '\\')
-            i++;
+    for (size_t i = 1; i < b.n;) {
+        size_t quote = bytes_find_byte(bytes_skip(b, i), '"');
+        if (quote == BYTES_NOT_FOUND)
+            return 0;
+        size_t escape = bytes_find_byte(bytes_of(b.p + i, quote), '\\');
+        if (escape == BYTES_NOT_FOUND)
+            return i + quote + 1;
+        i += escape + 2;
     }
     return 0;
 }
