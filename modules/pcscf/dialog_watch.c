@@ -137,6 +137,8 @@ void watch_request(struct passage *g, const struct sip_msg *rq)
 void watch_response(struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs)
 {
     bool invite = rs->cseq.method == SIP_INVITE;
+    if (g->from_phone && g->owner && !flow_reaches(g->p, &g->flow)) /* the answer goes where it is now */
+        absence_home(g->p, &g->flow, g->owner, g->instance);
     g->heard = rs->status;
     if (invite && rs->status > 100 && !g->rang)
         g->rang = g->p->w->now;

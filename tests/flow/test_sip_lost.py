@@ -54,6 +54,8 @@ def moves(case, gateway, alice):
     calls = listed(gateway, "dialogs")
     check_equal(sorted((c["aor"], c["side"], c["state"]) for c in calls),
                 [("sip:alice@ims.test", "caller", "confirmed"), ("sip:bob@ims.test", "called", "confirmed")], "dialogs")
+    shown = gateway.ctl("dialogs").stdout.splitlines()
+    check(len(shown) == 4 and out.call_id in shown[1] and "2 in all" in shown[-1], f"sallyportctl dialogs: {shown}")
     wait_for(lambda: len(gateway.rows("dialog")) == 2, 5, "the call is in the store")
     worker = worker_of(gateway, "bob")
     bob.close()

@@ -202,6 +202,18 @@ static void an_answer_reaches_a_caller_who_has_moved(void **state)
     call_end(&c);
 }
 
+static void a_refusal_reaches_a_caller_who_has_moved(void **state)
+{
+    struct call c = call_invites();
+    phone_vanishes(&c.a);
+    c.a = phone_comes_back(&c.a, 1, 9);
+    phone_answers(&c.b, c.invite, "486 Busy Here");
+    phone_drop(&c.a, "SIP/2.0 486");
+    world_wait(c.world, 400000);
+    assert_int_equal(absences(&c), 0);
+    call_end(&c);
+}
+
 static void an_answer_by_the_old_connection_that_still_stands_is_good(void **state)
 {
     struct call c = call_invites();
@@ -420,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
         cmocka_unit_test(an_answer_may_come_from_the_new_connection),
         cmocka_unit_test(an_answer_reaches_a_caller_who_has_moved),
+        cmocka_unit_test(a_refusal_reaches_a_caller_who_has_moved),
         cmocka_unit_test(an_answer_by_the_old_connection_that_still_stands_is_good),
         cmocka_unit_test(somebody_elses_answer_is_not_taken),
         cmocka_unit_test(a_call_is_released_when_the_phone_stays_away),
