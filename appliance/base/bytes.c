@@ -105,6 +105,15 @@ bool bytes_u32(struct bytes b, uint32_t *out)
     return true;
 }
 
+struct bytes bytes_keep(uint8_t **at, struct bytes b)
+{
+    struct bytes kept = bytes_of(*at, b.n);
+    if (b.n)
+        memcpy(*at, b.p, b.n);
+    *at += b.n;
+    return kept;
+}
+
 bool bytes_to_str(struct bytes b, char *dst, size_t cap)
 {
     if (cap == 0)

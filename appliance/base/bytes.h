@@ -59,6 +59,10 @@ bool bytes_split(struct bytes *rest, uint8_t sep, struct bytes *item);
 bool bytes_u32(struct bytes b, uint32_t *out);
 bool bytes_u64(struct bytes b, uint64_t *out);
 
+/* Copies b to *at, which then stands behind it; gives the view of the copy. For several texts in one block.
+ */
+struct bytes bytes_keep(uint8_t **at, struct bytes b);
+
 /* NUL-terminated copy; false (and dst is "") when b plus the NUL does not fit or b holds a NUL. */
 bool bytes_to_str(struct bytes b, char *dst, size_t cap);
 

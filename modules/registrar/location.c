@@ -64,15 +64,6 @@ void binding_set_fini(struct binding_set *s)
     s->n = 0;
 }
 
-static struct bytes keep(uint8_t **at, struct bytes from)
-{
-    struct bytes kept = bytes_of(*at, from.n);
-    if (from.n)
-        memcpy(*at, from.p, from.n);
-    *at += from.n;
-    return kept;
-}
-
 static struct binding *binding_create(const struct location_update *u, const struct binding_change *c,
                                       uint64_t serial)
 {
@@ -81,13 +72,13 @@ static struct binding *binding_create(const struct location_update *u, const str
     if (!b)
         return NULL;
     uint8_t *at = b->text;
-    b->aor = keep(&at, u->aor);
-    b->key = keep(&at, c->key);
-    b->contact = keep(&at, c->contact);
-    b->params = keep(&at, c->params);
-    b->path = keep(&at, u->path);
-    b->instance = keep(&at, c->instance);
-    b->call_id = keep(&at, u->call_id);
+    b->aor = bytes_keep(&at, u->aor);
+    b->key = bytes_keep(&at, c->key);
+    b->contact = bytes_keep(&at, c->contact);
+    b->params = bytes_keep(&at, c->params);
+    b->path = bytes_keep(&at, u->path);
+    b->instance = bytes_keep(&at, c->instance);
+    b->call_id = bytes_keep(&at, u->call_id);
     b->cseq = u->cseq;
     b->reg_id = c->reg_id;
     b->q = c->q;

@@ -2,15 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct bytes keep(uint8_t **at, struct bytes from)
-{
-    struct bytes kept = bytes_of(*at, from.n);
-    if (from.n)
-        memcpy(*at, from.p, from.n);
-    *at += from.n;
-    return kept;
-}
-
 /* The facts may be views of the old texts. */
 static int replace(struct sip_dialog *d, const struct sip_dialog_facts *f)
 {
@@ -19,11 +10,11 @@ static int replace(struct sip_dialog *d, const struct sip_dialog_facts *f)
     if (!text)
         return -ENOMEM;
     struct sip_dialog_facts is = {
-        .call_id = keep(&at, f->call_id),
-        .local = keep(&at, f->local),
-        .remote = keep(&at, f->remote),
-        .target = keep(&at, f->target),
-        .route = keep(&at, f->route),
+        .call_id = bytes_keep(&at, f->call_id),
+        .local = bytes_keep(&at, f->local),
+        .remote = bytes_keep(&at, f->remote),
+        .target = bytes_keep(&at, f->target),
+        .route = bytes_keep(&at, f->route),
     };
     free(d->text);
     d->text = text;

@@ -57,16 +57,22 @@ PROFILE = ("<?xml version='1.0' encoding='UTF-8'?><IMSSubscription><PrivateID>$i
            "<PublicIdentity><Identity>sip:$user$.office@ims.test</Identity></PublicIdentity>"
            "</ServiceProfile></IMSSubscription>")
 
-HSS = """#!KAMAILIO
+# what all three begin with
+HEAD = """#!KAMAILIO
 debug=2
 log_stderror=yes
-children=1
+children=2
 disable_tcp=yes
 auto_aliases=no
+dns_try_naptr=off
+use_dns_cache=off
+mpath="{modules}"
+"""
+
+HSS = """
 pv_buffer_size=32768
 pv_buffer_slots=16
 listen=udp:{hss}:5060
-mpath="{modules}"
 {load}
 modparam("cdp", "config_file", "{folder}/hss.xml")
 request_route {{ exit; }}
@@ -93,17 +99,9 @@ event_route[diameter:request] {{
 }}
 """
 
-SCSCF = """#!KAMAILIO
-debug=2
-log_stderror=yes
-children=2
-disable_tcp=yes
-auto_aliases=no
-dns_try_naptr=off
-use_dns_cache=off
+SCSCF = """
 listen=udp:{scscf}:6060
 alias="ims.test"
-mpath="{modules}"
 {load}
 modparam("ctl", "binrpc", "unix:{folder}/scscf.ctl")
 modparam("cdp", "config_file", "{folder}/scscf.xml")
@@ -167,17 +165,9 @@ route[WATCH] {{
 }}
 """
 
-ICSCF = """#!KAMAILIO
-debug=2
-log_stderror=yes
-children=2
-disable_tcp=yes
-auto_aliases=no
-dns_try_naptr=off
-use_dns_cache=off
+ICSCF = """
 listen=udp:{icscf}:4060
 alias="ims.test"
-mpath="{modules}"
 {load}
 modparam("ctl", "binrpc", "unix:{folder}/icscf.ctl")
 modparam("cdp", "config_file", "{folder}/icscf.xml")
@@ -299,7 +289,7 @@ class ImsCore:
         }
         for name, template in (("hss", HSS), ("scscf", SCSCF), ("icscf", ICSCF)):
             load = "\n".join(f'loadmodule "{m}.so"' for m in LOADED[name].split())
-            self.write(f"{name}.cfg", template.format(**self.names, load=load, **answers))
+            self.write(f"{name}.cfg", (HEAD + template).format(**self.names, load=load, **answers))
             hss = self.names["hss"]
             client = name != "hss"
             self.write(f"{name}.xml", DIAMETER.format(

@@ -196,9 +196,20 @@ static void base64url_has_one_text_for_a_value(void **state)
         assert_int_equal(bytes_from_base64url(bytes_str(bad[i]), raw, sizeof raw), BYTES_NOT_FOUND);
 }
 
+static void texts_are_kept_one_behind_the_other(void **state)
+{
+    uint8_t block[8], *at = block;
+    struct bytes a = bytes_keep(&at, BYTES("abc")), none = bytes_keep(&at, BYTES_NONE);
+    struct bytes b = bytes_keep(&at, BYTES("de"));
+    assert_true(bytes_eq(a, BYTES("abc")) && bytes_eq(b, BYTES("de")) && none.n == 0);
+    assert_ptr_equal(b.p, block + 3);
+    assert_ptr_equal(at, block + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_kept_one_behind_the_other),
         cmocka_unit_test(str_of_null_is_empty),
         cmocka_unit_test(eq_compares_length_and_content),
         cmocka_unit_test(ieq_folds_ascii_letters_only),
