@@ -64,13 +64,37 @@ static int dump_config(const char *path)
     return print_and_free(&out, ok);
 }
 
+static const char man_head[] =
+    ".TH SALLYPORT.CONF 5 \"2026\" \"Sallyport " SALLYPORT_VERSION "\" \"File Formats\"\n"
+    ".SH NAME\nsallyport.conf \\- settings of the Sallyport gateway\n"
+    ".SH SYNTAX\nSections of keys and values; what follows # is a comment.\n"
+    ".PP\n.nf\ntls { certificates = { \"gw.pem\" } keys = { \"gw.key\" } }\n"
+    "pcscf { host = \"gw.example.net\" }\n.fi\n.PP\n"
+    "Durations are written 500ms, 30s, 10m, 1h, 1d; sizes 512, 64k, 10m, 1g; yes and no are words; lists "
+    "stand\n"
+    "in braces. ${NAME:-text} is a variable of the environment, or the text where there is none. A relative "
+    "path\n"
+    "starts from the file's own folder. A section may be opened more than once. An unknown key or a bad "
+    "value is\n"
+    "an error with its line; \\fBsallyportctl config check\\fR tells before it counts, \\fBsallyportctl "
+    "reload\\fR\n"
+    "makes it count. Each key says what it counts for: what stands (live), what begins from now on (new\n"
+    "connections), or only after a restart.\n"
+    ".SH SETTINGS\n";
+
+static const char man_foot[] = ".SH SEE ALSO\n.BR sallyportd (8),\n.BR sallyportctl (1),\n"
+                               ".BR sallyport-policy (7)\n";
+
 static int print_man(void)
 {
     struct room_tables tables;
     struct buf out;
     room_tables_fill(&tables);
     buf_init(&out);
-    return print_and_free(&out, config_man(tables.settings, &out));
+    buf_str(&out, man_head);
+    bool ok = config_man(tables.settings, &out);
+    buf_str(&out, man_foot);
+    return print_and_free(&out, ok);
 }
 
 static int run(const char *path)
