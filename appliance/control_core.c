@@ -1,6 +1,6 @@
 /* The next hops towards the core as every worker sees them, for the operator. */
 #include "appliance/control_round.h"
-#include "modules/pcscf/core_report.h"
+#include "modules/pcscf/core/core_report.h"
 
 struct listing {
     json_t *list;

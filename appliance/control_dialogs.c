@@ -1,6 +1,6 @@
 /* The calls that stand or ring, on every worker, for the operator. */
 #include "appliance/control_round.h"
-#include "modules/pcscf/dialog.h"
+#include "modules/pcscf/call/dialog.h"
 
 #define DIALOGS_SHOWN 1000 /* an answer stays readable, and small in memory */
 
@@ -32,8 +32,8 @@ static void add_dialog(const struct dialog *d, void *arg)
         l->list, json_pack("{s:i,s:o,s:o,s:s,s:s,s:o,s:o,s:s,s:s,s:I,s:o}", "worker", w->id, "call_id",
                            control_string(t[DIALOG_CALL_ID]), "aor", control_string(t[DIALOG_AOR]), "side",
                            dialog_side(d->is.from_phone), "state", d->confirmed ? "confirmed" : "early",
-                           "phone", control_string(t[DIALOG_PHONE]), "far", control_string(t[DIALOG_FAR]), "peer",
-                           peer, "transport", transport_name(d->flow.transport), "age_ms",
+                           "phone", control_string(t[DIALOG_PHONE]), "far", control_string(t[DIALOG_FAR]),
+                           "peer", peer, "transport", transport_name(d->flow.transport), "age_ms",
                            (json_int_t)(w->now - since), "session_seconds", session_left(d)));
 }
 

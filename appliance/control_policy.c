@@ -2,7 +2,7 @@
 #include "appliance/boot.h"
 #include "appliance/control_commands.h"
 #include "appliance/policy_question.h"
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include <stdlib.h>
 #include <string.h>
 

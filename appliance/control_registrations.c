@@ -1,6 +1,6 @@
 /* Who is registered through the edge, on every worker, for the operator. */
 #include "appliance/control_round.h"
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/registration/phone.h"
 
 #define REGISTRATIONS_SHOWN 1000 /* an answer stays readable, and small in memory */
 

@@ -1,5 +1,5 @@
 #include "appliance/policy_question.h"
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include <string.h>
 
 static enum policy_answer nonsense(struct buf *out, const char *what)

@@ -3,7 +3,7 @@
 #include "appliance/core/worker.h"
 #include "modules/modules.h"
 #include "modules/pcscf/pcscf.h"
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include "modules/sip/transaction.h"
 #include "mux/door.h"
 #include <stddef.h>

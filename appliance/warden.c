@@ -1,7 +1,7 @@
 #include "appliance/warden.h"
 #include "appliance/boot.h"
 #include "appliance/core/abuse.h"
-#include "modules/pcscf/core_uri.h"
+#include "modules/pcscf/core/core_uri.h"
 #include "modules/pcscf/pcscf.h"
 #include "mux/door.h"
 #include "mux/door_config.h"

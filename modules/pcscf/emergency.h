@@ -3,7 +3,7 @@
  * Floor 3. TS 24.229 5.2.10, 7.6; RFC 5031 (urn:service:sos). They pass above every limit, and by setting
  * without a registration. */
 #pragma once
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/registration/phone.h"
 #include "modules/sip/msg.h"
 
 struct server_txn;

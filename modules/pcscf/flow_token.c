@@ -1,5 +1,5 @@
 #include "appliance/base/wire.h"
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/registration/phone.h"
 #include "mux/conn.h"
 
 /* The flow and the second in which this process started: connection slots and generations begin anew with

@@ -2,7 +2,7 @@
  *
  * Floor 3. */
 #pragma once
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/registration/phone.h"
 #include "modules/sip/msg.h"
 
 /* The registration under which this phone makes this request, and what to assert, as P-Asserted-Identity

@@ -1,10 +1,10 @@
 #include "modules/pcscf/passage.h"
-#include "modules/pcscf/absence.h"
-#include "modules/pcscf/access_network.h"
+#include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/record.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/identity.h"
-#include "modules/pcscf/record.h"
-#include "modules/pcscf/sec_agree.h"
+#include "modules/pcscf/registration/access_network.h"
+#include "modules/pcscf/registration/sec_agree.h"
 #include "modules/pcscf/trust.h"
 #include <stdio.h>
 

@@ -4,10 +4,10 @@
  * Floor 3. A value: in the proxy's data for a transaction, on the stack for an ACK. request.c decides,
  * response.c and the edits here carry it out. */
 #pragma once
-#include "modules/pcscf/charging.h"
-#include "modules/pcscf/core_attempt.h"
+#include "modules/pcscf/call/session.h"
+#include "modules/pcscf/core/core_attempt.h"
+#include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/route.h"
-#include "modules/pcscf/session.h"
 #include "modules/sip/edit.h"
 #include "modules/sip/proxy.h"
 

@@ -1,7 +1,7 @@
 /* phone_parts: what phone.c shares with registration_standing.c and registration_end.c; nobody else includes
  * it. */
 #pragma once
-#include "modules/pcscf/absence.h"
+#include "modules/pcscf/call/absence.h"
 
 /* How long its connection may stay silent now. expires_ms: of the newest registration; counts while there is
  * one. */

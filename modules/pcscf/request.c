@@ -1,10 +1,10 @@
 #include "modules/pcscf/request.h"
-#include "modules/pcscf/absence.h"
-#include "modules/pcscf/dialog_watch.h"
+#include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/dialog_watch.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/passage.h"
-#include "modules/pcscf/register.h"
-#include "modules/pcscf/sec_agree.h"
+#include "modules/pcscf/registration/register.h"
+#include "modules/pcscf/registration/sec_agree.h"
 #include "modules/sip/server_txn.h"
 
 /* RFC 3261 16.3 item 5. sec-agree is answered by us; privacy is what the trust table does (RFC 3323 4.2). */

@@ -1,9 +1,9 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
-#include "modules/pcscf/absence.h"
-#include "modules/pcscf/dialog_watch.h"
+#include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/dialog_watch.h"
+#include "modules/pcscf/call/record.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
-#include "modules/pcscf/record.h"
 #include "modules/pcscf/trust.h"
 #include <errno.h>
 

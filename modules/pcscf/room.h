@@ -3,13 +3,13 @@
  * Floor 3; private to modules/pcscf. */
 #pragma once
 #include "appliance/base/map.h"
-#include "modules/pcscf/core_link.h"
-#include "modules/pcscf/gate.h"
-#include "modules/pcscf/hop_control.h"
+#include "modules/pcscf/core/core_link.h"
+#include "modules/pcscf/core/hop_control.h"
 #include "modules/pcscf/overload.h"
 #include "modules/pcscf/pcscf.h"
-#include "modules/pcscf/reg_event.h"
-#include "modules/pcscf/whereabouts.h"
+#include "modules/pcscf/policy/gate.h"
+#include "modules/pcscf/registration/reg_event.h"
+#include "modules/pcscf/registration/whereabouts.h"
 #include "modules/sip/transaction.h"
 
 struct pcscf {

@@ -3,7 +3,7 @@
  * Floor 3. RFC 3261 16.4 and 16.6, RFC 3327, RFC 5626 5.3, RFC 5658 (two Record-Routes: one for each side).
  */
 #pragma once
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/registration/phone.h"
 #include "modules/sip/msg.h"
 
 #define ROUTE_URI_MAX (CORE_HOST_MAX + TOKEN_TEXT_MAX + 48)

@@ -1,5 +1,5 @@
-#include "modules/pcscf/core_uri.h"
-#include "modules/pcscf/dialog.h"
+#include "modules/pcscf/call/dialog.h"
+#include "modules/pcscf/core/core_uri.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/trust.h"
 #include "modules/sip/headers.h"

@@ -1,6 +1,6 @@
 /* The list of next hops as pcscf.core writes it: whatever is taken has a transport or a name to ask for, and
  * fits. */
-#include "modules/pcscf/core_uri.h"
+#include "modules/pcscf/core/core_uri.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* DNS responses: the first byte says what was asked for, the rest is the message. */
-#include "modules/pcscf/dns_answer.h"
+#include "modules/pcscf/core/dns_answer.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

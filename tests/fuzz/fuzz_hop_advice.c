@@ -1,6 +1,6 @@
 /* Any Via value as a next hop's word on its load (RFC 7339), and any response with such words in Vias that
  * are not ours: what is read is within its bounds, and what was stripped is gone. */
-#include "modules/pcscf/hop_control.h"
+#include "modules/pcscf/core/hop_control.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* The first line as a rule: it is read or refused with a place inside it. What is read meets the rest as a
  * message, or does not, within its limits; deciding and explaining agree. */
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include <stdlib.h>
 #include <string.h>
 

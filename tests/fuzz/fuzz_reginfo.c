@@ -2,7 +2,7 @@
  * nothing leaks. An input is the document itself, or one word of it for each byte: so that what is
  * well-formed is found. */
 #include "appliance/base/buf.h"
-#include "modules/pcscf/reginfo.h"
+#include "modules/pcscf/registration/reginfo.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

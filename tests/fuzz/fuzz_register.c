@@ -1,15 +1,15 @@
 /* Any bytes as a REGISTER or its response: after the edge's edits it is a message still, says of its
  * protection what we say and nothing else, and holds no keys. And any bytes as what is read on the way:
  * charging vectors, lists of identities. */
-#include "modules/pcscf/auth_params.h"
-#include "modules/pcscf/charging.h"
-#include "modules/pcscf/contact.h"
-#include "modules/pcscf/expiry.h"
-#include "modules/pcscf/integrity.h"
 #include "modules/pcscf/keepalive.h"
-#include "modules/pcscf/sec_agree.h"
-#include "modules/pcscf/session_keys.h"
-#include "modules/pcscf/wildcards.h"
+#include "modules/pcscf/registration/auth_params.h"
+#include "modules/pcscf/registration/charging.h"
+#include "modules/pcscf/registration/contact.h"
+#include "modules/pcscf/registration/expiry.h"
+#include "modules/pcscf/registration/integrity.h"
+#include "modules/pcscf/registration/sec_agree.h"
+#include "modules/pcscf/registration/session_keys.h"
+#include "modules/pcscf/registration/wildcards.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* The digest of a route set: lines are hops. Whatever they are, it is made or refused; the same hops give the
  * same one, one hop more another one. */
-#include "modules/pcscf/route_set.h"
+#include "modules/pcscf/call/route_set.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -1,7 +1,7 @@
 /* core_pair: a phone behind the edge, and a core of two next hops over UDP, both played by the test. */
 #pragma once
 #include "core_lab.h"
-#include "modules/pcscf/core_stats.h"
+#include "modules/pcscf/core/core_stats.h"
 
 struct pair {
     struct world *world;

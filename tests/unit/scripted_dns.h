@@ -1,6 +1,6 @@
 /* scripted_dns: a resolver whose answers the test writes, and whose questions it can look at. */
 #pragma once
-#include "modules/pcscf/resolver.h"
+#include "modules/pcscf/core/resolver.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

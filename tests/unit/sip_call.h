@@ -2,7 +2,7 @@
 #pragma once
 #include "sip_world.h"
 
-#include "modules/pcscf/dialog.h"
+#include "modules/pcscf/call/dialog.h"
 
 struct call {
     struct world *world;

@@ -11,8 +11,8 @@
 
 #include "appliance/base/token.h"
 #include "appliance/core/directory.h"
-#include "modules/pcscf/core_place.h"
-#include "modules/pcscf/phone.h"
+#include "modules/pcscf/core/core_place.h"
+#include "modules/pcscf/registration/phone.h"
 #include "modules/pcscf/room.h"
 #include "modules/registrar/network.h"
 #include "modules/sip/digest.h"

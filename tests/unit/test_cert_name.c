@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "modules/pcscf/cert_name.h"
+#include "modules/pcscf/core/cert_name.h"
 #include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>

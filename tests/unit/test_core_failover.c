@@ -1,7 +1,7 @@
 /* A request whose next hop fails goes to another one, and who asked sees only the answer that counts (RFC
  * 3263 4.3), with virtual time. */
 #include "core_pair.h"
-#include "modules/pcscf/core_stats.h"
+#include "modules/pcscf/core/core_stats.h"
 
 static void a_register_goes_on_after_silence(void **state)
 {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "modules/pcscf/core_lookup.h"
+#include "modules/pcscf/core/core_lookup.h"
 #include "scripted_dns.h"
 #include <cmocka.h>
 

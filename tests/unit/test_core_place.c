@@ -3,7 +3,7 @@
 #include "failing_malloc.h"
 #include "sip_world.h"
 /* last: they use what cmocka redefines */
-#include "modules/pcscf/core_stats.h"
+#include "modules/pcscf/core/core_stats.h"
 #include "scripted_dns.h"
 
 struct lab {

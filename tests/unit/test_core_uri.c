@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "modules/pcscf/core_link.h"
-#include "modules/pcscf/core_uri.h"
+#include "modules/pcscf/core/core_link.h"
+#include "modules/pcscf/core/core_uri.h"
 #include <cmocka.h>
 
 static const struct good {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "appliance/base/wire.h"
-#include "modules/pcscf/dns_answer.h"
+#include "modules/pcscf/core/dns_answer.h"
 #include <cmocka.h>
 
 /* A response that is being written: one question (QUESTION), then records. */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "modules/pcscf/hop_health.h"
-#include "modules/pcscf/weighted_order.h"
+#include "modules/pcscf/core/hop_health.h"
+#include "modules/pcscf/core/weighted_order.h"
 #include <cmocka.h>
 
 static void unknown_is_usable_and_one_answer_makes_it_up(void **state)

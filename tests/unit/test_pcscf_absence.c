@@ -2,7 +2,7 @@
  * one, on whatever worker, or are ended when they stay away: RFC 5626 5.3, TS 24.229 5.2.8.1, RFC 3326. */
 #include "sip_call.h"
 
-#include "modules/pcscf/whereabouts.h"
+#include "modules/pcscf/registration/whereabouts.h"
 
 static size_t absences(struct call *c)
 {

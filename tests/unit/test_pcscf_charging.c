@@ -1,7 +1,7 @@
 /* P-Charging-Vector at the edge (RFC 7315 4.6, TS 24.229 5.2.2.1, 5.2.6.3, 5.2.6.4), and where a phone is
  * (RFC 7315 4.4). */
 #include "core_lab.h"
-#include "modules/pcscf/charging.h"
+#include "modules/pcscf/registration/charging.h"
 
 static bool reads(const char *value, struct charging_vector *v)
 {

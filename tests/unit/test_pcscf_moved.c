@@ -1,7 +1,7 @@
 /* A binding that comes back on another flow (RFC 5626), over the workers: one registration is left, the newer
  * one, and nobody is told. */
 #include "core_lab.h"
-#include "modules/pcscf/moved.h"
+#include "modules/pcscf/registration/moved.h"
 #include "tls_phone.h"
 
 #define OUTBOUND ";+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000A95A0E128>\";reg-id=1"

@@ -2,7 +2,7 @@
  * 3261 12.1, RFC 5658. */
 #include "sip_call.h"
 
-#include "modules/pcscf/route_set.h"
+#include "modules/pcscf/call/route_set.h"
 
 static void the_two_values_of_the_caller_are_sealed_anew(void **state)
 {

@@ -1,7 +1,7 @@
 /* What a registration costs in allocations, and that any of them may fail: the phone is then known or it is
  * not, and nothing is left. */
 #include "failing_malloc.h"
-#include "modules/pcscf/lesson.h"
+#include "modules/pcscf/registration/lesson.h"
 #include "sip_world.h"
 
 #ifndef FAILING_MALLOC

@@ -1,7 +1,7 @@
 /* Security agreement with tls (RFC 3329, TS 33.203 annex O): answered when offered, never asked for, and a
  * list that is not ours is refused. */
 #include "core_lab.h"
-#include "modules/pcscf/sec_agree.h"
+#include "modules/pcscf/registration/sec_agree.h"
 #include "tls_phone.h"
 
 #define REQUIRED "Require: sec-agree\r\nProxy-Require: sec-agree\r\n"

@@ -1,6 +1,6 @@
 /* policy: rules are read, or refused with the place of the mistake; the first that is met decides; no pattern
  * can stall anybody. */
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * and the table of failures is there or not; nothing crashes and nothing is left. */
 #include "appliance/core/abuse.h"
 #include "failing_malloc.h"
-#include "modules/pcscf/policy.h"
+#include "modules/pcscf/policy/policy.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

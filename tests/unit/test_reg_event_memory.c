@@ -2,7 +2,7 @@
  * what the core says of it is answered or not, and in the end nothing is left. */
 #include "core_lab.h"
 #include "failing_malloc.h"
-#include "modules/pcscf/lesson.h"
+#include "modules/pcscf/registration/lesson.h"
 #include "modules/sip/layer.h"
 
 #ifndef FAILING_MALLOC

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "modules/pcscf/reginfo.h"
+#include "modules/pcscf/registration/reginfo.h"
 
 #define XMLNS "xmlns=\"urn:ietf:params:xml:ns:reginfo\""
 

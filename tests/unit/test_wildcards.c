@@ -1,5 +1,5 @@
 /* Wildcarded public identities (TS 23.003 13.4A): what they stand for, and that none can hold up a worker. */
-#include "modules/pcscf/wildcards.h"
+#include "modules/pcscf/registration/wildcards.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

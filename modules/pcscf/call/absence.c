@@ -1,0 +1,322 @@
+#include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/dialog_release.h"
+#include "modules/pcscf/passage.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define POINTER_MS 300000 /* longer than any transaction lasts: timer C is 3 minutes */
+
+/* ---- finding ---- */
+
+static struct absence *next_at(const struct map_node *n, const struct flow *f)
+{
+    for (; n; n = map_next(n)) {
+        struct absence *a = container_of((struct map_node *)(uintptr_t)n, struct absence, node);
+        if (flow_eq(&a->who.flow, f))
+            return a;
+    }
+    return NULL;
+}
+
+static struct absence *first_at(const struct pcscf *p, const struct flow *f)
+{
+    return p->absences.count ? next_at(map_find(&p->absences, flow_hash(p, f)), f) : NULL;
+}
+
+static struct absence *absence_find(const struct pcscf *p, const struct flow *f, uint64_t owner,
+                                    uint64_t instance)
+{
+    struct absence *a = first_at(p, f);
+    while (a && (a->who.owner != owner || a->who.instance != instance))
+        a = next_at(map_next(&a->node), f);
+    return a;
+}
+
+/* Where it is now; the flow that it went to may be gone again. */
+static bool find_now(const struct absence *a, struct flow *now)
+{
+    return whereabouts_find(a->room->whereabouts, a->who.owner, a->who.instance, now) &&
+           !flow_eq(now, &a->who.flow);
+}
+
+bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *now)
+{
+    struct absence *a = first_at(p, old);
+    while (a && !(a->moved && find_now(a, now)))
+        a = next_at(map_next(&a->node), old);
+    return a != NULL;
+}
+
+bool absence_leads(const struct dialog *d, struct flow *now)
+{
+    const struct absence *a = absence_find(d->room, &d->flow, d->is.owner, d->is.instance);
+    return a && a->moved && find_now(a, now);
+}
+
+bool absence_is_lost(const struct pcscf *p, const struct flow *old)
+{
+    struct absence *a = first_at(p, old);
+    while (a && a->why != DIALOG_LOST)
+        a = next_at(map_next(&a->node), old);
+    return a != NULL;
+}
+
+bool absence_is(const struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance)
+{
+    return absence_find(p, f, owner, instance) != NULL;
+}
+
+/* ---- its end ---- */
+
+static void absence_free(struct absence *a)
+{
+    timer_stop(&a->room->w->timers, &a->timer);
+    whereabouts_remove(a->room->whereabouts, &a->who);
+    map_remove(&a->room->absences, &a->node);
+    free(a);
+}
+
+static struct passage *next_waiting(struct absence *a)
+{
+    struct list *it = list_pop_front(&a->waiting);
+    return it ? container_of(it, struct passage, wait) : NULL;
+}
+
+/* Once more to where the phone is; what cannot be sent fails by its own timers. */
+static void send_waiting(struct absence *a, const struct flow *to)
+{
+    struct pcscf *p = a->room;
+    const struct sip_hop hop = sip_hop_flow(to);
+    struct passage *g;
+    while ((g = next_waiting(a))) {
+        g->flow = *to;
+        if (proxy_move(g->proxy, proxy_branch_at(g->proxy, 0), &hop) == 0)
+            pcscf_count(p, PCSCF_RESENT);
+    }
+}
+
+/* RFC 5626 5.3.1; a caller who has heard it ring already is told that nobody is there. */
+static void fail_waiting(struct absence *a)
+{
+    struct passage *g;
+    while ((g = next_waiting(a)))
+        proxy_fail(g->proxy, proxy_branch_at(g->proxy, 0), g->rang ? 480 : 430);
+}
+
+static void release_all(struct absence *a)
+{
+    while (!list_empty(&a->dialogs))
+        dialog_release(container_of(a->dialogs.next, struct dialog, link), a->why);
+}
+
+/* An INVITE that is not over keeps its dialogs on its own worker; they follow when they are confirmed. */
+static void move_dialogs(struct absence *a)
+{
+    list_each_safe (it, &a->dialogs) {
+        struct dialog *d = container_of(it, struct dialog, link);
+        if (d->confirmed)
+            dialog_move(d, &a->to);
+    }
+}
+
+static void absence_moves(struct absence *a, const struct flow *to)
+{
+    struct pcscf *p = a->room;
+    whereabouts_remove(p->whereabouts, &a->who);
+    a->moved = true;
+    a->to = *to;
+    timer_set(&p->w->timers, &a->timer, p->w->now + POINTER_MS);
+    log_debug(&p->w->log, "sip.phone_moved", F_ADDR("from", &a->who.flow.peer), F_ADDR("to", &to->peer));
+    send_waiting(a, to);
+    move_dialogs(a);
+}
+
+static void absence_waits(struct absence *a);
+
+static void on_timer(struct worker *w, struct timer *t)
+{
+    (void)w;
+    struct absence *a = container_of(t, struct absence, timer);
+    if (a->moved && !list_empty(&a->dialogs)) { /* they ring still, or their phone has left there too */
+        absence_waits(a);
+        return;
+    }
+    fail_waiting(a);
+    release_all(a);
+    absence_free(a);
+}
+
+/* ---- its begin ---- */
+
+/* From now on it is waited for; unless it is somewhere else already. In the table first, so that no
+ * registration comes in between. */
+static void absence_waits(struct absence *a)
+{
+    struct pcscf *p = a->room;
+    struct flow now;
+    a->moved = false;
+    timer_set(&p->w->timers, &a->timer, p->w->now + (uint64_t)p->config->flow_grace);
+    whereabouts_add(p->whereabouts, &a->who, NULL);
+    if (find_now(a, &now))
+        absence_moves(a, &now);
+}
+
+static struct absence *absence_create(struct pcscf *p, const struct flow *f, uint64_t owner,
+                                      uint64_t instance)
+{
+    struct absence *a = calloc(1, sizeof(*a));
+    if (!a)
+        return NULL;
+    a->room = p;
+    a->why = flow_alive(p->w, f) ? DIALOG_UNREGISTERED : DIALOG_LOST;
+    a->who = (struct whereabout){.owner = owner, .instance = instance, .flow = *f, .waits = true};
+    a->timer.fire = on_timer;
+    list_init(&a->dialogs);
+    list_init(&a->waiting);
+    map_insert(&p->absences, &a->node, flow_hash(p, f));
+    absence_waits(a);
+    return a;
+}
+
+static struct absence *absence_ensure(struct pcscf *p, const struct flow *f, uint64_t owner,
+                                      uint64_t instance)
+{
+    struct absence *a = absence_find(p, f, owner, instance);
+    if (!a)
+        return absence_create(p, f, owner, instance);
+    if (a->moved && !find_now(a, &a->to))
+        absence_waits(a); /* it has left there too */
+    return a;
+}
+
+struct list *absence_home(struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance)
+{
+    struct phone *ph = phone_find(p, f);
+    if (ph && phone_owns(ph, owner))
+        return &ph->dialogs;
+    struct absence *a = absence_ensure(p, f, owner, instance);
+    return a ? &a->dialogs : NULL;
+}
+
+static void leave(struct pcscf *p, struct dialog *d, enum dialog_end why, bool at_once)
+{
+    struct flow now;
+    bool elsewhere =
+        whereabouts_find(p->whereabouts, d->is.owner, d->is.instance, &now) && !flow_eq(&now, &d->flow);
+    struct absence *a =
+        at_once && !elsewhere ? NULL : absence_ensure(p, &d->flow, d->is.owner, d->is.instance);
+    if (!a) {
+        dialog_release(d, why);
+        return;
+    }
+    a->why = why;
+    list_remove(&d->link);
+    list_push_back(&a->dialogs, &d->link);
+    if (a->moved && d->confirmed)
+        dialog_move(d, &a->to);
+}
+
+static struct dialog *first_left(const struct phone *ph)
+{
+    list_each (it, &ph->dialogs) {
+        struct dialog *d = container_of(it, struct dialog, link);
+        if (!phone_owns(ph, d->is.owner))
+            return d;
+    }
+    return NULL;
+}
+
+/* From the front each time: with one early dialog its siblings may go. */
+void absence_begin(struct phone *ph, enum dialog_end why, bool at_once)
+{
+    struct dialog *d;
+    while ((d = first_left(ph)))
+        leave(ph->room, d, why, at_once);
+}
+
+bool absence_hold(struct passage *g)
+{
+    struct pcscf *p = g->p;
+    struct absence *a = p->config->flow_grace ? absence_ensure(p, &g->flow, g->owner, g->instance) : NULL;
+    if (!a)
+        return false;
+    list_remove(&g->wait);
+    list_push_back(&a->waiting, &g->wait);
+    pcscf_count(p, PCSCF_HELD);
+    if (a->moved)
+        send_waiting(a, &a->to);
+    return true;
+}
+
+/* ---- coming back ---- */
+
+struct news {
+    struct letter letter;
+    struct flow old, now;
+    uint64_t owner, instance;
+};
+
+static void on_news(struct worker *w, struct letter *l)
+{
+    struct news *news = container_of(l, struct news, letter);
+    struct pcscf *p = w->ended ? NULL : pcscf_of(w);
+    struct absence *a = p ? absence_find(p, &news->old, news->owner, news->instance) : NULL;
+    if (a)
+        absence_moves(a, &news->now);
+    free(news);
+}
+
+/* By letter here too: what is told may be in the middle of something. */
+static void tell(struct pcscf *p, const struct flow *old, const struct whereabout *who)
+{
+    struct gateway *gw = p->w->gw;
+    struct worker *home = old->conn.worker < gw->n_workers ? gw->workers[old->conn.worker] : NULL;
+    struct news *news = home ? malloc(sizeof(*news)) : NULL;
+    if (!news) /* the grace ends what waits there */
+        return;
+    *news = (struct news){.letter.open = on_news,
+                          .old = *old,
+                          .now = who->flow,
+                          .owner = who->owner,
+                          .instance = who->instance};
+    worker_post(home, &news->letter);
+}
+
+/* On the flow that it had: over UDP, or when a registration had run out and is there again. */
+static void back_here(struct registration *r)
+{
+    struct pcscf *p = r->phone->room;
+    struct absence *a = absence_find(p, &r->phone->flow, r->where.owner, r->where.instance);
+    if (!a)
+        return;
+    while (!list_empty(&a->dialogs)) {
+        struct list *it = list_pop_front(&a->dialogs);
+        list_push_back(&r->phone->dialogs, it);
+    }
+    send_waiting(a, &a->who.flow);
+    absence_free(a);
+}
+
+void absence_end(struct registration *r)
+{
+    struct pcscf *p = r->phone->room;
+    struct flow old[WHEREABOUTS_OLD];
+    unsigned n = whereabouts_add(p->whereabouts, &r->where, old);
+    back_here(r);
+    for (unsigned i = 0; i < n; i++) {
+        if (!flow_eq(&old[i], &r->where.flow))
+            tell(p, &old[i], &r->where);
+    }
+}
+
+static void clear_one(struct map_node *node, void *arg)
+{
+    (void)arg;
+    absence_free(container_of(node, struct absence, node));
+}
+
+void absences_clear(struct pcscf *p)
+{
+    if (p->absences.rows)
+        map_walk(&p->absences, clear_one, NULL);
+}
