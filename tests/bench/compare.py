@@ -13,10 +13,11 @@ from servers import Trouble, make_certificate, pinned
 #   name, words (the driver's), unit of the cost, target: the ratio to be reached, or None
 #   limit: instead of a ratio, the most that our own figure may be
 #   alone: a fresh server for each run; apart: the driver on another core than the server
-#   long, seconds: how long the timed window is; quick: words instead, of --quick; extra: not with --quick
+#   long, seconds, warmup: how long the timed window is and what goes before it, the last two without and with --quick
+#   quick: words instead, of --quick; extra: not with --quick
 #   p99: our delay must not be the longer one; peer_words: what the peer does in its place
 #   note: to stand beside the figures
-# A peer that ends by itself under a load is named for it, and does our run no harm.
+# A peer that fails or ends by itself under a load is named for it, and does our run no harm.
 
 
 class Bench:
@@ -49,9 +50,10 @@ class Bench:
         return work["quick"] if self.options.quick and "quick" in work else work["words"]
 
     def drive(self, server, work, seconds):
+        warmup = work.get("warmup", (0.5, 0.5))[self.options.quick]
         command = [f"{self.programs}/{self.driver}", *self.words(server, work).split(), "--server",
                    f"127.0.0.1:{server.port}", *self.words_for(server), "--server-pid", str(server.process.pid),
-                   "--seconds", str(seconds), "--warmup", str(work.get("warmup", 0.5))]
+                   "--seconds", str(seconds), "--warmup", str(warmup)]
         core = self.other_core if work.get("apart") else self.core
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
                               timeout=seconds * 3 + 120, preexec_fn=pinned(core))
@@ -90,9 +92,10 @@ class Bench:
                 runs[server.name].append(self.run_on(server, work))
             except Trouble as e:
                 server.stop()
-                if server.name != self.peer or e.ended is not server:
+                if server.name != self.peer:
                     raise
-                notes.append(f"{server.name} ended by itself under this load")
+                notes.append(f"{server.name} ended by itself under this load" if e.ended else
+                             f"{server.name} failed: {str(e).splitlines()[-1]}")
         if work.get("alone"):
             for server in self.servers:
                 server.stop()

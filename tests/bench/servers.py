@@ -132,7 +132,8 @@ class Server:
 
 
 class Sallyport(Server):
-    """One worker, since it has one core; everything else as shipped, but for the limits of one address and user."""
+    """One worker, since it has one core; everything else as shipped, but for the limits of one address and user, and
+    that a full core is no reason to refuse anybody."""
     threads, more = 1, ""
     name, host = "sallyport", f"gw.{REALM}"
 
@@ -155,7 +156,7 @@ door {{
   per_address_exempt = {{ "127.0.0.0/8" }}
 }}
 tls {{ certificates = {{ "{self.cert}" }} keys = {{ "{self.key}" }} }}
-pcscf {{ host = "{self.host}" {home} }}
+pcscf {{ host = "{self.host}" overload_lag = "0s" {home} }}
 registrar {{ domains = {{ "{REALM}" }} }}
 turn {{
   realm = "{REALM}"
@@ -231,7 +232,7 @@ class KamailioCore(Kamailio):
 
     def configure(self):
         self.port = free_port(socket.SOCK_DGRAM)
-        return self.command({"CORE": f"127.0.0.1:{self.port}", "REALM": REALM, "PASSWORD": PASSWORD}, "-m", "256")
+        return self.command({"CORE": f"127.0.0.1:{self.port}", "REALM": REALM, "PASSWORD": PASSWORD}, "-m", "1024")
 
     def is_ready(self):
         return os.path.exists(f"{self.folder}/pid") and not is_free(self.port, socket.SOCK_DGRAM)
