@@ -19,6 +19,8 @@ from servers import Trouble, make_certificate, pinned
 #   note: to stand beside the figures
 # A peer that fails or ends by itself under a load is named for it, and does our run no harm.
 
+PEER_TRIES = 3
+
 
 class Bench:
     """Subclasses say who the servers are, which driver loads them, and with what words."""
@@ -84,18 +86,27 @@ class Bench:
     def rounds(self, work):
         return 1 if self.options.quick or work.get("alone") else 2
 
-    def measure(self, work):
-        """The runs of each server by its name, and what there is to say of them."""
-        runs, notes = {server.name: [] for server in self.servers}, [work["note"]] if "note" in work else []
-        for server in self.turns(work):
+    def run_patiently(self, server, work, notes):
+        """A peer that fails by chance gets another try; one that fails each time is noted, and None comes back."""
+        for tries_left in reversed(range(PEER_TRIES if server.name == self.peer else 1)):
             try:
-                runs[server.name].append(self.run_on(server, work))
+                return self.run_on(server, work)
             except Trouble as e:
                 server.stop()
                 if server.name != self.peer:
                     raise
-                notes.append(f"{server.name} ended by itself under this load" if e.ended else
-                             f"{server.name} failed: {str(e).splitlines()[-1]}")
+                if not tries_left:
+                    notes.append(f"{server.name} ended by itself under this load" if e.ended else
+                                 f"{server.name} failed: {str(e).splitlines()[-1]}")
+        return None
+
+    def measure(self, work):
+        """The runs of each server by its name, and what there is to say of them."""
+        runs, notes = {server.name: [] for server in self.servers}, [work["note"]] if "note" in work else []
+        for server in self.turns(work):
+            run = self.run_patiently(server, work, notes)
+            if run:
+                runs[server.name].append(run)
         if work.get("alone"):
             for server in self.servers:
                 server.stop()
