@@ -87,7 +87,8 @@ class Server:
         command = self.configure()
         with open(f"{self.folder}/log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=pinned(self.core), cwd=self.folder, start_new_session=True)
+                                            preexec_fn=pinned(self.core), cwd=self.folder,
+                                            process_group=0)  # not a session: the kernel shares a core out by those
         self.fresh = True
         end = time.monotonic() + PATIENCE
         while not self.is_ready():
