@@ -8,12 +8,6 @@
 #include "modules/pcscf/trust.h"
 #include <stdio.h>
 
-static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
-{
-    pcscf_count(p, why);
-    return status;
-}
-
 /* ---- from a phone ---- */
 
 static int record(struct passage *g, const struct sip_msg *rq)
@@ -43,7 +37,7 @@ static int outside_dialog(const struct registration *r, const struct sip_msg *rq
 {
     struct pcscf *p = g->p;
     if (p->config->service_route == SERVICE_ROUTE_REJECT && !route_follows(p, rq, r->service_route))
-        return refuse(p, PCSCF_REFUSED_ROUTE, 400);
+        return pcscf_refuse(p, PCSCF_REFUSED_ROUTE, 400);
     g->cut_routes = sip_msg_has(rq, SIP_H_ROUTE);
     g->route = r->service_route;
     charging_icid_make(g->icid);
@@ -85,20 +79,20 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
     const struct phone *ph = phone_find(p, from);
     struct route_top top;
     if (!route_read(p, rq, &top))
-        return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
+        return pcscf_refuse(p, PCSCF_REFUSED_MALFORMED, 400);
     const struct registration *r = ph ? identity_choose(ph, rq, g->identity, sizeof(g->identity)) : NULL;
     g->owner = r ? r->where.owner : 0; /* none: an emergency call of somebody unregistered */
     g->instance = r ? r->where.instance : 0;
     if (g->initial && emergency_is_called(p, &rq->ruri))
         return emergency(r, rq, g);
     if (g->initial && (!r || emergency_is_all(ph)))
-        return refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
+        return pcscf_refuse(p, PCSCF_REFUSED_UNREGISTERED, 403);
     int status = g->initial ? outside_dialog(r, rq, g) : in_dialog(r ? ph : NULL, rq, &top, g);
     if (status)
         return status;
     if (g->to.kind == HOP_NONE && !g->emergency)
         g->to = way_to_core(g, rq, &top);
-    return g->to.kind == HOP_NONE ? refuse(p, PCSCF_CORE_DOWN, 503) : 0;
+    return g->to.kind == HOP_NONE ? pcscf_refuse(p, PCSCF_CORE_DOWN, 503) : 0;
 }
 
 /* ---- from the core ---- */
@@ -126,11 +120,11 @@ static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
     struct flow_token t;
     enum flow_token_verdict v = flow_token_open(p->w, token, &t);
     if (v == FLOW_TOKEN_FOREIGN)
-        return refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
+        return pcscf_refuse(p, PCSCF_REFUSED_TOKEN, 403); /* RFC 5626 5.3.1 */
     g->owner = t.owner;
     g->instance = t.instance;
     g->emergency = t.emergency;
-    return find_phone(p, &t, v == FLOW_TOKEN_OK, g) ? 0 : refuse(p, PCSCF_FLOW_FAILED, 430);
+    return find_phone(p, &t, v == FLOW_TOKEN_OK, g) ? 0 : pcscf_refuse(p, PCSCF_FLOW_FAILED, 430);
 }
 
 int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g)
@@ -138,9 +132,9 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
     *g = (struct passage){.p = p, .initial = rq->to_tag.n == 0};
     struct route_top top;
     if (!route_read(p, rq, &top))
-        return refuse(p, PCSCF_REFUSED_MALFORMED, 400);
+        return pcscf_refuse(p, PCSCF_REFUSED_MALFORMED, 400);
     if (!top.token.n) /* nothing says for whom: we look nobody up */
-        return refuse(p, PCSCF_REFUSED_ROUTE, 404);
+        return pcscf_refuse(p, PCSCF_REFUSED_ROUTE, 404);
     int status = find_flow(p, top.token, g);
     if (status)
         return status;

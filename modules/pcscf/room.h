@@ -44,6 +44,12 @@ static inline void pcscf_count(struct pcscf *p, enum pcscf_stat what)
 {
     stat_inc(&p->stats[what]);
 }
+/* Counts why, and gives back the status to refuse with. */
+static inline int pcscf_refuse(struct pcscf *p, enum pcscf_stat why, int status)
+{
+    pcscf_count(p, why);
+    return status;
+}
 
 /* One whole message from a phone, or from the core after sorting. False: it was nothing like SIP. */
 bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg);

@@ -21,12 +21,18 @@ static inline struct lab lab_create(void)
     return lab_with(world_create());
 }
 
+/* A whole configuration. */
+static inline struct lab lab_of(const char *config)
+{
+    return lab_with(world_create_stored(config, NULL));
+}
+
 /* Settings of section pcscf; nothing is subscribed to at the core. */
 static inline struct lab lab_set(const char *settings)
 {
     char text[512];
     snprintf(text, sizeof(text), "pcscf { host = \"gw.ims.test\" reg_event = no %s }\n", settings);
-    return lab_with(world_create_stored(text, NULL));
+    return lab_of(text);
 }
 
 static inline void core_send(struct lab *lab, const char *fmt, ...)

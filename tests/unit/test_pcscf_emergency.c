@@ -5,11 +5,6 @@
 
 #define EDGE "pcscf { host = \"gw.ims.test\" }\nregistrar { domains = {\"ims.test\"} }\n"
 
-static struct lab lab_of(const char *settings)
-{
-    return lab_with(world_create_stored(settings, NULL));
-}
-
 static void is_called(struct lab *lab, const char *uri, bool wanted)
 {
     struct sip_uri u;

@@ -5,9 +5,10 @@
 #define LAB(more)                                                                                            \
     "pcscf { host = \"gw.ims.test\" reg_event = no " more " }\nregistrar { domains = {\"ims.test\"} }\n"
 
-static struct lab lab_of(const char *settings)
+/* Alice is there. */
+static struct lab lab_with_alice(const char *config)
 {
-    struct lab lab = lab_with(world_create_stored(settings, NULL));
+    struct lab lab = lab_of(config);
     free(registered(&lab, ""));
     world_forget(lab.world);
     return lab;
@@ -29,7 +30,7 @@ static void sample(struct pcscf *p, unsigned turns, uint64_t ms, enum overload_l
 
 static void long_turns_are_load_and_one_is_none(void **state)
 {
-    struct lab lab = lab_of(LAB("overload_lag = 100ms"));
+    struct lab lab = lab_with_alice(LAB("overload_lag = 100ms"));
     struct pcscf *p = edge_of(&lab);
     sample(p, 1, 250, OVERLOAD_NONE);
     sample(p, 40, 0, OVERLOAD_NONE);
@@ -44,7 +45,7 @@ static void long_turns_are_load_and_one_is_none(void **state)
     sample(p, 20, 10000, OVERLOAD_REQUESTS);
     sample(p, 30, 0, OVERLOAD_NONE);
     world_destroy(lab.world);
-    lab = lab_of(LAB("overload_lag = 0"));
+    lab = lab_with_alice(LAB("overload_lag = 0"));
     sample(edge_of(&lab), 50, 60000, OVERLOAD_NONE);
     world_destroy(lab.world);
 }
@@ -84,7 +85,7 @@ static void new_phone_registers(struct lab *lab, uint8_t host, const char *autho
 
 static void new_phones_are_refused_first(void **state)
 {
-    struct lab lab = lab_of(LAB("") "sip { max_transactions = 16 }\n");
+    struct lab lab = lab_with_alice(LAB("") "sip { max_transactions = 16 }\n");
     fill(&lab, 0, 11);
     new_phone_registers(&lab, 9, "", NULL);
     new_phone_registers(&lab, 10, "", "SIP/2.0 503"); /* 12 of 16 wait now */
@@ -98,7 +99,7 @@ static void new_phones_are_refused_first(void **state)
 
 static void then_what_begins_something_but_never_what_stands(void **state)
 {
-    struct lab lab = lab_of(LAB("") "sip { max_transactions = 16 }\n");
+    struct lab lab = lab_with_alice(LAB("") "sip { max_transactions = 16 }\n");
     fill(&lab, 0, 15);
     new_phone_registers(&lab, 10, CREDENTIALS, "SIP/2.0 503");
     phone_requests(&lab.alice, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "m1", 1, "");
@@ -195,7 +196,7 @@ static bool message_gets_through(struct lab *lab, const char *said)
 
 static void the_core_is_spared_as_long_as_it_says(void **state)
 {
-    struct lab lab = lab_of(LAB("overload_control = yes"));
+    struct lab lab = lab_with_alice(LAB("overload_control = yes"));
     assert_true(message_gets_through(&lab, ";oc=100;oc-algo=\"loss\";oc-validity=3000;oc-seq=5.2"));
     for (int i = 0; i < 20; i++)
         assert_false(message_gets_through(&lab, ""));
@@ -213,7 +214,7 @@ static void the_core_is_spared_as_long_as_it_says(void **state)
 
 static void only_the_latest_word_counts(void **state)
 {
-    struct lab lab = lab_of(LAB("overload_control = yes"));
+    struct lab lab = lab_with_alice(LAB("overload_control = yes"));
     assert_true(message_gets_through(&lab, ";oc=1;oc-algo=\"loss\";oc-validity=60000;oc-seq=7.5"));
     struct hop_control *c = &pcscf_of(lab.world->w[0])->controls[0];
     assert_int_equal(c->percent, 1);
@@ -234,7 +235,7 @@ static void only_the_latest_word_counts(void **state)
 
 static void about_the_share_that_it_says_stays_behind(void **state)
 {
-    struct lab lab = lab_of(LAB("overload_control = yes"));
+    struct lab lab = lab_with_alice(LAB("overload_control = yes"));
     unsigned through = 0;
     const char *word = ";oc=30;oc-algo=\"loss\";oc-validity=60000";
     assert_true(message_gets_through(&lab, word));
@@ -250,7 +251,7 @@ static void about_the_share_that_it_says_stays_behind(void **state)
 /* 7.2: what is spared is made up for by the others. */
 static void the_mix_decides_what_the_others_bear(void **state)
 {
-    struct lab lab = lab_of(LAB("overload_control = yes"));
+    struct lab lab = lab_with_alice(LAB("overload_control = yes"));
     struct pcscf *p = edge_of(&lab);
     struct sip_hop core = sip_hop_flow(&lab.core.flow);
     unsigned dropped = 0;
@@ -268,7 +269,7 @@ static void the_mix_decides_what_the_others_bear(void **state)
 
 static void nobody_is_asked_unless_it_is_set(void **state)
 {
-    struct lab lab = lab_of(LAB(""));
+    struct lab lab = lab_with_alice(LAB(""));
     phone_requests(&lab.alice, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "m1", 1, "");
     char *m = phone_expect(&lab.core, "MESSAGE");
     assert_null(strstr(m, ";oc"));
@@ -279,7 +280,7 @@ static void nobody_is_asked_unless_it_is_set(void **state)
 /* 5.4: what stands in a phone's Via is not for it to obey. */
 static void a_word_in_a_phones_via_does_not_reach_it(void **state)
 {
-    struct lab lab = lab_of(LAB(""));
+    struct lab lab = lab_with_alice(LAB(""));
     phone_send(
         &lab.alice,
         "MESSAGE sip:bob@ims.test SIP/2.0\r\nVia: SIP/2.0/UDP "
@@ -305,7 +306,7 @@ static void a_word_in_a_phones_via_does_not_reach_it(void **state)
 
 static void without_hops_left_it_goes_no_further_from_either_side(void **state)
 {
-    struct lab lab = lab_of(LAB(""));
+    struct lab lab = lab_with_alice(LAB(""));
     const char *request =
         "MESSAGE sip:bob@ims.test SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKh%s\r\nMax-Forwards: %s\r\n"
         "From: <sip:alice@ims.test>;tag=1\r\nTo: <sip:bob@ims.test>\r\nCall-ID: h%s\r\n"
@@ -324,7 +325,7 @@ static void without_hops_left_it_goes_no_further_from_either_side(void **state)
 /* RFC 5393: a core that sends back what it got, unchanged. */
 static void a_request_that_comes_round_is_a_loop(void **state)
 {
-    struct lab lab = lab_of(LAB(""));
+    struct lab lab = lab_with_alice(LAB(""));
     phone_requests(&lab.alice, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "l1", 1, "");
     char *m = phone_expect(&lab.core, "MESSAGE");
     char vias[8192];
@@ -342,7 +343,7 @@ static void a_request_that_comes_round_is_a_loop(void **state)
 /* RFC 4320 4.1, 4.2: 100 to a non-INVITE when it takes long, and never 408. */
 static void a_slow_answer_to_a_message_is_announced_and_a_missing_one_is_not(void **state)
 {
-    struct lab lab = lab_of(LAB(""));
+    struct lab lab = lab_with_alice(LAB(""));
     phone_requests(&lab.alice, "MESSAGE", "sip:bob@ims.test", "<sip:bob@ims.test>", "m1", 1, "");
     phone_drop(&lab.core, "MESSAGE");
     world_wait(lab.world, 3000);

@@ -102,12 +102,6 @@ void record_edit_response(const struct passage *g, const struct sip_msg *rs, str
 
 /* ---- what the phone makes of it ---- */
 
-static int refuse(struct pcscf *p, enum pcscf_stat why, int status)
-{
-    pcscf_count(p, why);
-    return status;
-}
-
 static bool is_way_of(const struct flow_token *t, const struct sip_msg *rq, const struct route_top *top)
 {
     struct route_set way;
@@ -131,7 +125,7 @@ static int mend(struct passage *g, const struct sip_msg *rq, enum pcscf_stat why
     const struct pcscf *p = g->p;
     const struct dialog *d = p->config->dialog_route == SERVICE_ROUTE_REPLACE ? dialog_of(p, true, rq) : NULL;
     if (!d || !flow_eq(&d->flow, &g->flow))
-        return refuse(g->p, why, status);
+        return pcscf_refuse(g->p, why, status);
     g->cut_routes = true;
     g->route = d->is.text[DIALOG_ROUTE];
     return 0;
@@ -145,7 +139,7 @@ int record_check(struct passage *g, const struct phone *ph, const struct sip_msg
         return mend(g, rq, ph ? PCSCF_REFUSED_ROUTE : PCSCF_REFUSED_UNREGISTERED, 403);
     enum flow_token_verdict v = flow_token_open(g->p->w, top->token, &t);
     if (!is_theirs(g, ph, &t, v))
-        return refuse(g->p, ph ? PCSCF_REFUSED_TOKEN : PCSCF_REFUSED_UNREGISTERED, 403);
+        return pcscf_refuse(g->p, ph ? PCSCF_REFUSED_TOKEN : PCSCF_REFUSED_UNREGISTERED, 403);
     g->emergency = t.emergency;
     return is_way_of(&t, rq, top) ? 0 : mend(g, rq, PCSCF_REFUSED_ROUTE, 400);
 }

@@ -40,3 +40,10 @@ void words_server(struct sockaddr_in *to, char *text)
     if (inet_pton(AF_INET, text, &to->sin_addr) != 1)
         wrong("--server: an IPv4 address");
 }
+
+bool words_old_tls(const char *text)
+{
+    if (strcmp(text, "1.2") && strcmp(text, "1.3"))
+        wrong("--tls 1.2 or 1.3");
+    return strcmp(text, "1.2") == 0;
+}

@@ -34,13 +34,6 @@ const char usage[] =
     "cycle or\n"
     "handshake; KiB a phone; of a storm, the memory after it by that before it.\n";
 
-static bool read_version(const char *text)
-{
-    if (strcmp(text, "1.2") && strcmp(text, "1.3"))
-        wrong("--tls 1.2 or 1.3");
-    return strcmp(text, "1.2") == 0;
-}
-
 static const struct option names[] = {
     {"server", 1, NULL, 's'},   {"realm", 1, NULL, 'r'},  {"user", 1, NULL, 'u'},
     {"password", 1, NULL, 'p'}, {"route", 1, NULL, 'o'},  {"server-pid", 1, NULL, 'i'},
@@ -101,7 +94,7 @@ static void take_option(struct options *o, int which)
         o->resume = true;
         break;
     case 'v':
-        o->old_tls = read_version(optarg);
+        o->old_tls = words_old_tls(optarg);
         break;
     case 'h':
         fputs(usage, stdout);

@@ -42,13 +42,6 @@ static enum direction read_direction(const char *text)
     wrong("--direction echo, up or down");
 }
 
-static bool read_version(const char *text)
-{
-    if (strcmp(text, "1.2") && strcmp(text, "1.3"))
-        wrong("--tls 1.2 or 1.3");
-    return strcmp(text, "1.2") == 0;
-}
-
 static const struct option names[] = {
     {"server", 1, NULL, 's'},     {"user", 1, NULL, 'u'},      {"password", 1, NULL, 'p'},
     {"server-pid", 1, NULL, 'i'}, {"seconds", 1, NULL, 't'},   {"warmup", 1, NULL, 'w'},
@@ -107,7 +100,7 @@ static void take_option(struct options *o, int which)
         o->plain = true;
         break;
     case 'v':
-        o->old_tls = read_version(optarg);
+        o->old_tls = words_old_tls(optarg);
         break;
     case 'h':
         fputs(usage, stdout);
