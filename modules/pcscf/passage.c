@@ -5,6 +5,7 @@
 #include "modules/pcscf/identity.h"
 #include "modules/pcscf/registration/access_network.h"
 #include "modules/pcscf/registration/sec_agree.h"
+#include "modules/pcscf/strict.h"
 #include "modules/pcscf/trust.h"
 #include <stdio.h>
 
@@ -92,6 +93,7 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
         return status;
     if (g->to.kind == HOP_NONE && !g->emergency)
         g->to = way_to_core(g, rq, &top);
+    strict_mind_next(g, &top);
     return g->to.kind == HOP_NONE ? pcscf_refuse(p, PCSCF_CORE_DOWN, 503) : 0;
 }
 
@@ -140,6 +142,7 @@ int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage 
         return status;
     g->pop = top.own;
     g->to = sip_hop_flow(&g->flow);
+    strict_mind_next(g, &top);
     const struct phone *ph = phone_find(p, &g->flow);
     if (ph && g->initial)
         identity_called(ph, rq, g->identity, sizeof(g->identity));
@@ -154,6 +157,8 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
         sip_edit_remove(e, SIP_H_ROUTE);
     else if (g->pop)
         sip_edit_pop(e, SIP_H_ROUTE, g->pop);
+    if (g->strict)
+        sip_edit_add(e, SIP_H_ROUTE, sip_edit_text(e, "<%.*s>", BYTES_FMT(rq->ruri_text)));
     record_edit_request(g, e);
     session_edit_request(&g->session, rq, e);
     trust_apply(rq, g->from_phone ? TRUST_FROM_PHONE : TRUST_TO_PHONE, &g->p->config->trusted_headers, e);

@@ -21,6 +21,7 @@ struct passage {
     bool initial;               /* outside a dialog: no To tag */
     bool emergency;             /* an emergency call's: goes to the E-CSCF, above every limit */
     bool cut_routes;            /* the phone's own Routes give way to the Service-Route */
+    bool strict;                /* the next hop is the Request-URI, which stands last among the Routes */
     unsigned pop;               /* our own Route values on top */
     char token[TOKEN_TEXT_MAX]; /* of our two Record-Route values; empty: none */
     uint64_t owner, instance;   /* whose flow it is, as in a flow_token */

@@ -8,6 +8,7 @@
 #include "modules/pcscf/registration/phone.h"
 #include "modules/pcscf/request.h"
 #include "modules/pcscf/route.h"
+#include "modules/pcscf/strict.h"
 #include "modules/sip/branch.h"
 #include "modules/sip/frame.h"
 #include "modules/sip/msg.h"
@@ -171,12 +172,30 @@ static uint16_t home_of(struct pcscf *p, const struct sip_hop *from, const struc
     return home == p->w->id || sip_layer_has(p->layer, from, m) ? p->w->id : home;
 }
 
+/* In the usual form it may belong to another worker. */
+static bool take_strict(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *m)
+{
+    struct buf text;
+    bool good = true;
+    buf_init(&text);
+    if (strict_loosen(m, &text) < 0)
+        sip_layer_refuse(p->layer, from, m, 500);
+    else if (core_link_is_from(p, from))
+        sip_entity_deliver(p->w, &pcscf_entity, from, buf_bytes(&text));
+    else
+        good = pcscf_take(p, from, buf_bytes(&text));
+    buf_fini(&text);
+    return good;
+}
+
 bool pcscf_take(struct pcscf *p, const struct sip_hop *from, struct bytes msg)
 {
     struct sip_msg m;
     struct sip_fault fault;
     if (sip_msg_parse(&m, msg, carrier_of(from), &fault) < 0)
         return answer_fault(p, from, &m, &fault);
+    if (strict_is_from_one(p, &m))
+        return take_strict(p, from, &m);
     uint16_t home = home_of(p, from, &m);
     if (home != p->w->id && sip_entity_post_to(p->w, home, &pcscf_entity, from, msg) == 0)
         return true;

@@ -5,31 +5,20 @@
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/registration/register.h"
 #include "modules/pcscf/registration/sec_agree.h"
+#include "modules/sip/option_tag.h"
 #include "modules/sip/server_txn.h"
 
 /* RFC 3261 16.3 item 5. sec-agree is answered by us; privacy is what the trust table does (RFC 3323 4.2). */
-static bool unsupported(const struct sip_msg *rq, struct bytes *tag)
+static bool refuse_bad_extension(struct server_txn *st, const struct sip_msg *rq)
 {
-    struct sip_values it = sip_values(rq, SIP_H_PROXY_REQUIRE);
-    while (sip_values_next(&it, tag)) {
-        if (!bytes_ieq(*tag, BYTES("sec-agree")) && !bytes_ieq(*tag, BYTES("privacy")) &&
-            !bytes_ieq(*tag, BYTES("path")) && !bytes_ieq(*tag, BYTES("outbound")))
-            return true;
-    }
-    return false;
-}
-
-static bool refuse_bad_extension(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
-{
-    struct bytes tag;
-    if (!unsupported(rq, &tag))
-        return false;
-    struct buf extra;
-    buf_init(&extra);
-    buf_printf(&extra, "Unsupported: %.*s\r\n", BYTES_FMT(tag));
-    server_txn_refuse_with(st, 420, buf_bytes(&extra));
-    buf_fini(&extra);
-    return true;
+    static const char *const known[] = {"sec-agree", "privacy", "path", "outbound", NULL};
+    struct buf line;
+    buf_init(&line);
+    bool bad = option_tags_unsupported(rq, SIP_H_PROXY_REQUIRE, known, &line);
+    if (bad)
+        server_txn_refuse_with(st, 420, buf_bytes(&line));
+    buf_fini(&line);
+    return bad;
 }
 
 /* RFC 3261 16.3 item 2. */
@@ -103,7 +92,7 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     struct pcscf *p = sip_layer_state(l);
     const struct sip_hop *from = server_txn_from(st);
     struct passage g;
-    if (proxy_check(st) || refuse_bad_extension(p, st, rq) || refuse_scheme(st, rq) ||
+    if (proxy_check(st) || refuse_bad_extension(st, rq) || refuse_scheme(st, rq) ||
         refuse_agreement(p, st, rq))
         return;
     if (core_link_is_from(p, from) && (answer_options(p, st, rq) || reg_event_notify(p, st, rq)))
@@ -144,7 +133,8 @@ static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct
     struct passage g;
     if (prepare(sip_layer_state(l), from, ack, &g))
         return;
-    const struct proxy_ack how = {.from = *from, .to = g.to, .route = g.route, .edit = edit_ack, .arg = &g};
+    const struct proxy_ack how = {
+        .from = *from, .to = g.to, .uri = g.uri, .route = g.route, .edit = edit_ack, .arg = &g};
     proxy_forward_ack(l, ack, &how);
 }
 

@@ -2,6 +2,7 @@
 #include "modules/registrar/login.h"
 #include "modules/registrar/network.h"
 #include "modules/sip/contact_key.h"
+#include "modules/sip/option_tag.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +24,11 @@ struct save {
     bool all_gone;
 };
 
-static void refuse(struct save *s, int status, const char *extra)
+static void refuse(struct save *s, int status, struct bytes extra)
 {
     registrar_count(s->r, REGISTRAR_REFUSED);
     log_debug(&s->r->w->log, "registrar.refused", F_STR("aor", s->user.aor), F_INT("status", status));
-    server_txn_refuse_with(s->st, status, bytes_str(extra));
+    server_txn_refuse_with(s->st, status, extra);
 }
 
 /* ---- what stands in the request ---- */
@@ -35,22 +36,14 @@ static void refuse(struct save *s, int status, const char *extra)
 /* RFC 3261 10.3 step 2. */
 static bool refuse_extension(struct save *s)
 {
-    static const char *const known[] = {"path", "outbound", "sec-agree"};
-    struct sip_values it = sip_values(s->rq, SIP_H_REQUIRE);
-    struct bytes tag;
-    while (sip_values_next(&it, &tag)) {
-        bool ok = false;
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-            ok = ok || bytes_ieq(tag, bytes_str(known[i]));
-        if (ok)
-            continue;
-        char line[128];
-        snprintf(line, sizeof(line), "Unsupported: %.*s\r\n", (int)(tag.n < 100 ? tag.n : 100),
-                 (const char *)tag.p);
-        refuse(s, 420, line);
-        return true;
-    }
-    return false;
+    static const char *const known[] = {"path", "outbound", "sec-agree", NULL};
+    struct buf line;
+    buf_init(&line);
+    bool bad = option_tags_unsupported(s->rq, SIP_H_REQUIRE, known, &line);
+    if (bad)
+        refuse(s, 420, buf_bytes(&line));
+    buf_fini(&line);
+    return bad;
 }
 
 /* The edge nearest to the phone wrote its Path value first, so it stands last. */
@@ -239,16 +232,16 @@ static void apply(struct save *s)
         binding_set_fini(&now);
         break;
     case -ESTALE: /* RFC 3261 10.3 step 7 */
-        refuse(s, 500, "");
+        refuse(s, 500, BYTES_NONE);
         break;
     case -EINVAL:
-        refuse(s, 400, "");
+        refuse(s, 400, BYTES_NONE);
         break;
     case -ENOSPC:
-        refuse(s, 403, "");
+        refuse(s, 403, BYTES_NONE);
         break;
     default:
-        refuse(s, 500, "");
+        refuse(s, 500, BYTES_NONE);
     }
 }
 
@@ -257,7 +250,7 @@ static void refuse_contacts(struct save *s, int status)
     char line[64] = "";
     if (status == 423)
         snprintf(line, sizeof(line), "Min-Expires: %lld\r\n", (long long)(s->r->config->min_expires / 1000));
-    refuse(s, status, line);
+    refuse(s, status, bytes_str(line));
 }
 
 static void save_contacts(struct save *s)
@@ -303,7 +296,7 @@ void registrar_save(struct registrar *r, struct server_txn *st, const struct sip
 {
     struct save s = {.r = r, .st = st, .rq = rq};
     if (!registrar_domain(r, &rq->ruri).n || !registrar_user(r, &rq->to.uri, &s.user)) {
-        refuse(&s, 404, "");
+        refuse(&s, 404, BYTES_NONE);
         return;
     }
     if (!refuse_extension(&s) && authenticate(&s))

@@ -32,6 +32,19 @@ static void a_register_reaches_the_core_with_what_the_edge_owes_it(void **state)
     world_destroy(lab.world);
 }
 
+/* RFC 5626 5.1: a proxy of the phone's own stands between, and its flow is not ours to promise. */
+static void behind_another_proxy_the_path_has_no_ob(void **state)
+{
+    struct lab lab = lab_create();
+    struct sip_nameaddr path;
+    char *m = registered(&lab, "Via: SIP/2.0/UDP 192.168.7.9;branch=z9hG4bKfirst\r\n");
+    assert_true(sip_nameaddr_parse(bytes_str(header_of(m, "Path", 0)), &path));
+    assert_true(path.uri.user.n > 0);
+    assert_false(sip_uri_param(&path.uri, BYTES("ob"), NULL));
+    free(m);
+    world_destroy(lab.world);
+}
+
 static void the_phones_integrity_protected_is_taken_out(void **state)
 {
     static const char *const places[] = {
@@ -370,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_register_reaches_the_core_with_what_the_edge_owes_it),
+        cmocka_unit_test(behind_another_proxy_the_path_has_no_ob),
         cmocka_unit_test(the_phones_integrity_protected_is_taken_out),
         cmocka_unit_test(an_integrity_protected_that_hides_does_not_get_through),
         cmocka_unit_test(nobody_but_the_core_answers_for_the_core),

@@ -171,18 +171,39 @@ int phone_register(struct pcscf *p, const struct flow *f, const struct registrat
 
 /* ---- gone ---- */
 
+/* Of that flow: who is registered under the name, or in one set with it. key empty: by any contact. */
+static struct registration *find_of_set(const struct phone *ph, struct bytes aor, struct bytes key)
+{
+    struct sip_uri uri;
+    bool named = sip_uri_parse(aor, &uri);
+    list_each (it, &ph->registrations) {
+        struct registration *r = container_of(it, struct registration, link);
+        if (key.n && !bytes_eq(r->key, key))
+            continue;
+        if (bytes_eq(r->aor, aor) || (named && registration_has_identity(r, &uri)))
+            return r;
+    }
+    return NULL;
+}
+
+/* What was registered as one set ends as one, by whichever of its names (TS 24.229 5.2.5.1). Its phone may be
+ * gone after each. */
+static void end_set(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key)
+{
+    struct registration *r;
+    for (struct phone *ph; (ph = phone_find(p, f)) && (r = find_of_set(ph, aor, key));)
+        registration_end(r, "asked");
+}
+
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key)
 {
-    struct phone *ph = phone_find(p, f);
-    struct registration *r = ph ? find_in(&ph->registrations, aor, key) : NULL;
-    if (r)
-        registration_end(r, "asked");
+    end_set(p, f, aor, key);
     moved_away(p, aor, key);
 }
 
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor)
 {
-    (void)f;
+    end_set(p, f, aor, BYTES_NONE);
     for (struct registration *next, *r = registration_first(p, aor); r; r = next) {
         next = registration_next(r);
         registration_end(r, "asked");

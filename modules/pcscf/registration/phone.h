@@ -32,7 +32,8 @@ int phone_register(struct pcscf *p, const struct flow *f, const struct registrat
 bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key); /* NULL has none */
 /* Registrations that one flow may have: pcscf.max_registrations, and a few more for an emergency. */
 unsigned phone_room(const struct pcscf *p, bool sos);
-/* The phone took that binding out, or all of its user's: on this flow, and on any other they may be. */
+/* The phone took that binding out, or all of its user's: on this flow, with all that was registered as one
+ * set with that user, and on any other they may be. */
 void phone_unregister(struct pcscf *p, const struct flow *f, struct bytes aor, struct bytes key);
 void phone_unregister_all(struct pcscf *p, const struct flow *f, struct bytes aor);
 /* The flow is gone, and with it all that was registered on it. The binding at the registrar stays until it

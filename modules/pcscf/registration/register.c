@@ -223,7 +223,9 @@ static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq
         return 403;
     const struct flow_token t = {
         .flow = *f, .owner = flow_owner(bytes_of(aor, n)), .instance = instance_of(rq)};
-    return flow_token_seal(p->w, &t, token) && route_for_core(p, token, true, g->path) ? 0 : 500;
+    /* RFC 5626 5.1: "ob" says that nobody stands between us and the phone */
+    bool first = sip_values_count(rq, SIP_H_VIA) == 1;
+    return flow_token_seal(p->w, &t, token) && route_for_core(p, token, first, g->path) ? 0 : 500;
 }
 
 static void forward(struct server_txn *st, const struct registering *g, const struct sip_hop *core)
