@@ -138,7 +138,8 @@ void connect_agree(struct peer_connection *p)
 void connect_give_up(struct peer_connection *p)
 {
     struct request *rq = take_request(p);
-    unwatch(p->allocation->turn, p);
+    if (p->state == PEER_CONNECTING)
+        unwatch(p->allocation->turn, p);
     if (rq)
         turn_refuse(rq, 447);
     deferred_destroy(p->request);
@@ -150,7 +151,7 @@ static void on_connected(struct turn *t, struct peer_connection *p)
     int error = 0;
     socklen_t n = sizeof(error);
     if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
-        peer_connection_destroy(p);
+        peer_connection_fail(p);
         return;
     }
     unwatch(t, p);

@@ -13,5 +13,5 @@ void handle_connect(struct request *rq);
 void connect_on_ready(struct ev_loop *loop, ev_io *io, int revents);
 /* Answers with success, unless the client is away: then nothing changes. */
 void connect_agree(struct peer_connection *p);
-/* Before a connecting one is destroyed: answers with 447. */
+/* Before it is destroyed: answers with 447, if an answer is due and the client is there. */
 void connect_give_up(struct peer_connection *p);

@@ -4,16 +4,15 @@
 
 struct deferred *deferred_create(const struct request *rq)
 {
-    struct bytes raw = rq->message.raw;
-    struct deferred *d = malloc(sizeof(*d) + raw.n);
+    struct deferred *d = malloc(sizeof(*d));
     if (!d)
         return NULL;
-    memcpy(d->bytes, raw.p, raw.n);
+    memcpy(d->header, rq->message.raw.p, sizeof(d->header));
     d->rq = *rq;
     d->rq.name = credential_name(&d->rq.credential);
-    /* It was read once, so it can be read again; what was found are views of the copy now. */
-    stun_read(bytes_of(d->bytes, raw.n), &d->rq.message);
-    d->rq.message.mac = rq->message.mac;
+    d->rq.message.raw = bytes_of(d->header, sizeof(d->header));
+    d->rq.message.id = d->header + STUN_HEADER - STUN_ID;
+    d->rq.message.end = STUN_HEADER;
     return d;
 }
 

@@ -1,13 +1,14 @@
 /* deferred: a request whose answer comes later.
  *
- * Floor 3. A request lives on the stack and views the bytes it came in; this is a copy of both that outlives
- * them, until it is answered or its connection is gone. */
+ * Floor 3. A request lives on the stack and views the bytes it came in; this is what an answer needs of both,
+ * until it is given or its connection is gone. Of the message that is the header, so it is of one size,
+ * however large the message was. */
 #pragma once
 #include "modules/turn/dispatch.h"
 
 struct deferred {
-    struct request rq;
-    uint8_t bytes[]; /* the message */
+    struct request rq; /* for an answer only: its attributes are gone */
+    uint8_t header[STUN_HEADER];
 };
 
 /* NULL: out of memory. */

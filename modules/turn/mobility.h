@@ -13,8 +13,8 @@
  * RFC 8016 speaks of UDP relays, and forbids no others. Of a TCP allocation (RFC 6062) the control connection
  * moves, to another one over TLS or TCP; data connections are connections by themselves, bound by their ids:
  * those that stand go on, and what waits for a ConnectionBind waits on, to be bound from wherever the client
- * is. Connections of peers while it is away, and answers to its Connects, are told when it is back, if that
- * is within the 30 seconds of RFC 6062 5.2 and 5.3. */
+ * is. Connections of peers while it is away are told when it is back, if that is within the 30 seconds of RFC
+ * 6062 5.3; so is the success of its Connects (5.2), and what failed or came too late is a 447 then. */
 #pragma once
 #include "appliance/base/bytes.h"
 #include "modules/turn/ticket.h"

@@ -2,7 +2,6 @@
 #include "modules/turn/allocation.h"
 #include "modules/turn/connect.h"
 #include "modules/turn/credential.h"
-#include "modules/turn/deferred.h"
 #include "modules/turn/pipe.h"
 #include "modules/turn/tcp_relay.h"
 #include "modules/turn/tcp_room.h"
@@ -38,7 +37,7 @@ static void on_timer(struct worker *w, struct timer *timer)
 {
     struct peer_connection *p = container_of(timer, struct peer_connection, timer);
     turn_count(p->allocation->turn, p->state == PEER_CONNECTING ? TS_TCP_TIMEOUTS : TS_TCP_UNBOUND);
-    peer_connection_destroy(p);
+    peer_connection_fail(p);
 }
 
 struct peer_connection *peer_connection_create(struct allocation *a, const struct addr *peer, int fd)
@@ -97,16 +96,28 @@ void peer_connection_destroy(struct peer_connection *p)
     if (!p)
         return;
     struct turn *t = p->allocation->turn;
-    if (p->state == PEER_CONNECTING)
-        connect_give_up(p);
+    connect_give_up(p);
     forget(p);
     if (p->state == PEER_BOUND) {
         end_pipe(t, p);
         return;
     }
-    deferred_destroy(p->request);
-    close(p->fd);
+    if (p->fd >= 0)
+        close(p->fd);
     free(p);
+}
+
+void peer_connection_fail(struct peer_connection *p)
+{
+    struct allocation *a = p->allocation;
+    if (p->state == PEER_BOUND || !p->request || !client_is_none(&a->client)) {
+        peer_connection_destroy(p);
+        return;
+    }
+    timer_stop(&a->turn->w->timers, &p->timer);
+    close(p->fd); /* which takes it out of the set of those that connect, too */
+    p->fd = -1;
+    p->state = PEER_FAILED;
 }
 
 void peer_connection_await_bind(struct peer_connection *p)
@@ -120,7 +131,7 @@ struct peer_connection *peer_connection_of_peer(struct allocation *a, const stru
 {
     list_each (it, &a->tcp->connections) {
         struct peer_connection *p = container_of(it, struct peer_connection, link);
-        if (addr_eq(&p->peer, peer))
+        if (p->state != PEER_FAILED && addr_eq(&p->peer, peer))
             return p;
     }
     return NULL;

@@ -20,7 +20,12 @@ struct credential;
 
 #define BIND_MS 30000u /* RFC 6062 5.2, 5.3: closed without a ConnectionBind after 30 seconds */
 
-enum peer_state { PEER_CONNECTING, PEER_PENDING, PEER_BOUND };
+enum peer_state {
+    PEER_CONNECTING,
+    PEER_PENDING, /* it waits for ConnectionBind */
+    PEER_BOUND,
+    PEER_FAILED, /* over; only the 447 is left, for a client that is away (RFC 8016) */
+};
 
 struct peer_connection {
     struct letter letter; /* first: what tells the pipe's worker that this is over */
@@ -31,7 +36,7 @@ struct peer_connection {
     struct addr peer;
     uint32_t id;
     enum peer_state state;
-    int fd;                   /* -1 when bound */
+    int fd;                   /* -1 when bound or failed */
     uint16_t worker;          /* bound: where the pipe is */
     struct deferred *request; /* the Connect that waits for its answer */
     bool untold;              /* so does the ConnectionAttempt, for its client is away (RFC 8016) */
@@ -45,11 +50,16 @@ struct pipe_count {
 /* A record that takes the socket over. NULL: out of memory, and the socket is still yours. The timer is yours
  * to set. */
 struct peer_connection *peer_connection_create(struct allocation *a, const struct addr *peer, int fd);
-/* Ends it on whatever worker it is. NULL is fine. */
+/* Ends it on whatever worker it is; a Connect that waits for its answer gets a 447, if its client is there to
+ * hear it. NULL is fine. */
 void peer_connection_destroy(struct peer_connection *p);
+/* It came to nothing: ends it, but an answer that the client is not there to hear stays until it is back, or
+ * until the allocation ends. */
+void peer_connection_fail(struct peer_connection *p);
 /* It waits for ConnectionBind from now on. */
 void peer_connection_await_bind(struct peer_connection *p);
 
+/* The one that has that peer's address (446). */
 struct peer_connection *peer_connection_of_peer(struct allocation *a, const struct addr *peer);
 
 /* Which worker's is it? */

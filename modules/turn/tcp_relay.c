@@ -133,8 +133,8 @@ void tcp_relay_check_peers(struct allocation *a)
         return;
     list_each_safe (it, &a->tcp->connections) {
         struct peer_connection *p = container_of(it, struct peer_connection, link);
-        if (peer_check(a->turn, &p->peer) != PEER_ALLOWED)
-            peer_connection_destroy(p);
+        if (p->state != PEER_FAILED && peer_check(a->turn, &p->peer) != PEER_ALLOWED)
+            peer_connection_fail(p);
     }
 }
 
@@ -146,6 +146,8 @@ void tcp_relay_tell(struct allocation *a)
         struct peer_connection *p = container_of(it, struct peer_connection, link);
         if (p->untold)
             tell_client(p);
+        else if (p->state == PEER_FAILED)
+            peer_connection_destroy(p);
         else if (p->state == PEER_PENDING)
             connect_agree(p);
     }

@@ -52,6 +52,11 @@ static struct allocation *the_allocation(struct bench *b)
     return slots_next(&b->t->allocations, &cursor);
 }
 
+static struct peer_connection *first_connection(struct bench *b)
+{
+    return container_of(the_allocation(b)->tcp->connections.next, struct peer_connection, link);
+}
+
 static void go_to(struct bench *b, struct conn *c)
 {
     b->at = c;
@@ -239,7 +244,72 @@ static void an_answer_is_given_at_another_worker(void **state)
     an_answer_is_given_to_who_comes_back(*state, &elsewhere);
 }
 
-/* RFC 6062 5.2, 5.3: 30 seconds, be the client there or not; answers that nobody came for go too. */
+/* The next message is the 447 to that Connect. */
+static void take_447(struct bench *b, uint32_t asked)
+{
+    struct reply r;
+    take_reply(b, &r);
+    assert_int_equal(load_u32(r.m.id + 8), asked);
+    assert_int_equal(r.m.method, STUN_CONNECT);
+    assert_int_equal(stun_error_code(&r.m, NULL), 447);
+}
+
+/* The peer refuses while the client is away: the 447 waits for it, and takes nobody's place. */
+static void a_failure_is_told_to_who_comes_back(struct bench *b, struct conn *to)
+{
+    struct held_ticket t;
+    struct peer nobody = listen_open(1);
+    close(nobody.fd);
+    assert_int_equal(allocate_mobile_of(b, TCP, &t), 0);
+    begin_connect(b, &nobody.addr);
+    uint32_t asked = b->next_id, id;
+    drop_conn(&b->conn);
+    for (int i = 0; i < 100 && timer_armed(&first_connection(b)->timer); i++)
+        bench_poll(b);
+    assert_int_equal(first_connection(b)->state, PEER_FAILED);
+    assert_true(bench_silent(b));
+    bench_pass(b, 100000);
+    go_to(b, to);
+    assert_int_equal(resume(b, &t), 0);
+    take_447(b, asked);
+    assert_true(bench_silent(b));
+    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 0);
+    assert_int_equal(connect_from_here(b, &nobody.addr, &id), 447); /* not 446 */
+}
+
+static void a_failure_is_told_here(void **state)
+{
+    a_failure_is_told_to_who_comes_back(*state, &second);
+}
+
+static void a_failure_is_told_at_another_worker(void **state)
+{
+    a_failure_is_told_to_who_comes_back(*state, &elsewhere);
+}
+
+/* What failed and was not told goes with the allocation at the latest. */
+static void a_failure_goes_with_its_allocation(void **state)
+{
+    struct bench *b = *state;
+    struct held_ticket t;
+    struct peer nobody = listen_open(1);
+    close(nobody.fd);
+    assert_int_equal(allocate_mobile_of(b, TCP, &t), 0);
+    begin_connect(b, &nobody.addr);
+    drop_conn(&b->conn);
+    for (int i = 0; i < 100 && timer_armed(&first_connection(b)->timer); i++)
+        bench_poll(b);
+    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 1);
+    bench_reload(b, LOOPBACK_SETTINGS "deny_peers = {\"127.0.0.1/32\"}\n"); /* nothing to end any more */
+    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 1);
+    bench_pass(b, 120000);
+    assert_int_equal(bench_count(b, TS_ALLOCATIONS), 0);
+    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 0);
+    assert_true(bench_silent(b));
+}
+
+/* RFC 6062 5.2, 5.3: 30 seconds, be the client there or not. A peer's connection is forgotten; a Connect gets
+ * its answer all the same, which is 447 now. */
 static void who_stays_away_finds_nothing(void **state)
 {
     struct bench *b = *state;
@@ -248,6 +318,7 @@ static void who_stays_away_finds_nothing(void **state)
     assert_int_equal(allocate_mobile_of(b, TCP, &t), 0);
     assert_int_equal(bench_permit(b, &here), 0);
     begin_connect(b, &peer.addr);
+    uint32_t asked = b->next_id;
     struct addr relayed = the_allocation(b)->relay.relayed;
     drop_conn(&b->conn);
     int fd = dial(&relayed);
@@ -255,11 +326,13 @@ static void who_stays_away_finds_nothing(void **state)
         bench_poll(b);
     assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 2);
     bench_pass(b, 30000);
-    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 0);
     assert_int_equal(bench_count(b, TS_TCP_UNBOUND), 2);
+    assert_true(is_over(fd));
     go_to(b, &second);
     assert_int_equal(resume(b, &t), 0);
+    take_447(b, asked);
     assert_true(bench_silent(b));
+    assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 0);
     close(fd);
 }
 
@@ -309,6 +382,9 @@ int main(void)
         T(an_attempt_is_told_at_another_worker),
         T(an_answer_is_given_here),
         T(an_answer_is_given_at_another_worker),
+        T(a_failure_is_told_here),
+        T(a_failure_is_told_at_another_worker),
+        T(a_failure_goes_with_its_allocation),
         T(who_stays_away_finds_nothing),
         T(any_request_on_the_new_path_switches),
     };
