@@ -13,6 +13,7 @@
 struct allocation;
 
 #define BANDWIDTH_WAYS 2
+enum way { TO_PEER, TO_CLIENT };
 
 struct bandwidth {
     uint64_t left[BANDWIDTH_WAYS];  /* of the share, in bytes */

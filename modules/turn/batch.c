@@ -13,12 +13,16 @@ static void count_sent(struct turn *t, unsigned packets, size_t bytes)
     turn_count_by(t, TS_BYTES_TO_PEER, bytes);
 }
 
-/* An ICMP error about an earlier datagram, which the kernel tells to the next call (IP_RECVERR, icmp.h): this
- * one has nothing to do with it. */
+/* What ICMP errors become in the kernel. It tells the next call of them (IP_RECVERR, icmp.h), whose datagram
+ * has nothing to do with it. Some of these can also be about the datagram itself. */
 static bool is_about_another(int error)
 {
-    return error == ECONNREFUSED || error == EHOSTUNREACH || error == EPROTO || error == ENOPROTOOPT ||
-           error == EHOSTDOWN || error == EOPNOTSUPP;
+    static const int all[] = {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EHOSTDOWN,
+                              ENONET,       ENOPROTOOPT,  EOPNOTSUPP,  EPROTO,   EACCES};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i] == error)
+            return true;
+    return false;
 }
 
 static void send_one(struct turn *t, struct batch *b, unsigned at)
@@ -44,9 +48,9 @@ static void address(struct batch *b, struct mmsghdr *m, unsigned at, unsigned n)
                                        .msg_iovlen = 1};
 }
 
-/* The kernel stops at the first datagram that it refuses. Its own trouble (EMSGSIZE, ENETUNREACH, EPERM) is
- * that datagram's: go on behind it. A full socket buffer is everybody's: the rest is dropped, as a router
- * would. */
+/* The kernel stops at the first datagram that it refuses. What it says again (EMSGSIZE, ENETUNREACH, EPERM)
+ * is that datagram's trouble: go on behind it. A full socket buffer is everybody's: the rest is dropped, as a
+ * router would. */
 static void send_many(struct turn *t, struct batch *b, unsigned at, unsigned count)
 {
     struct mmsghdr message[BATCH_MAX];

@@ -21,7 +21,7 @@
 
 void icmp_ask(int fd, uint8_t family)
 {
-    int on = 1, may_fragment = IP_PMTUDISC_DONT;
+    int on = 1, may_fragment = RELAY_MAY_FRAGMENT;
     if (family == ADDR_V6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
         return;
@@ -93,7 +93,10 @@ static void tell(struct allocation *a, const struct icmp *i)
     stun_begin(&w, mem, sizeof(mem), stun_type(STUN_INDICATION, STUN_DATA), id);
     stun_put_xor(&w, STUN_A_XOR_PEER_ADDRESS, &i->peer);
     stun_put(&w, STUN_A_ICMP, bytes_of(value, sizeof(value)));
-    if (client_send(&a->client, bytes_of(mem, stun_end(&w))) == 0)
+    size_t n = stun_end(&w);
+    if (!client_is_none(&a->client) && !bandwidth_take(&a->bandwidth, a, a->turn->w->now, TO_CLIENT, n))
+        turn_count(a->turn, TS_DROP_BANDWIDTH);
+    else if (client_send(&a->client, bytes_of(mem, n)) == 0)
         turn_count(a->turn, TS_ICMP);
 }
 

@@ -4,7 +4,8 @@
  * (IP_RECVERR), with the datagram's destination and port; it only ever looks at UDP inside. What is left to
  * us are the types that the RFC lets through, and the permission, which is asked of the datagram's
  * destination, for the sender of an ICMP message may be any router. A datagram that our own interface is too
- * small for gets no ICMP message from anybody; the kernel's word about it is told in the form of one. */
+ * small for gets no ICMP message from anybody; the kernel's word about it is told in the form of one. What is
+ * told counts in the user's bandwidth, for anybody can write an ICMP message. */
 #pragma once
 #include <stdint.h>
 

@@ -1,4 +1,5 @@
 /* What a pipe does with bytes, and with the end of either side. */
+#include "modules/turn/bandwidth.h"
 #include "modules/turn/pipe.h"
 #include "modules/turn/quota.h"
 #include "modules/turn/tcp_room.h"
@@ -20,8 +21,6 @@
 #define CLOSING_MS 30000u
 /* And how long it may take to close when it has got it. */
 #define LINGER_MS 3000u
-
-enum way { TO_PEER, TO_CLIENT };
 
 static bool reads_peer(const struct pipe *p)
 {

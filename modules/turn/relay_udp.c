@@ -132,7 +132,7 @@ void relay_udp_swap(struct relay_udp *r, struct relay_udp *s, struct allocation 
  * MTU the kernel believes in: what a router thinks of it comes back as ICMP (RFC 8656 11.5). */
 void relay_udp_keep_whole(struct relay_udp *r, struct turn *t, bool whole)
 {
-    int v4 = whole ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT, v6 = whole;
+    int v4 = whole ? IP_PMTUDISC_PROBE : RELAY_MAY_FRAGMENT, v6 = whole;
     batch_flush(t); /* what was added before goes out as it was meant */
     if (r->relayed.family == ADDR_V6)
         setsockopt(r->fd, IPPROTO_IPV6, IPV6_DONTFRAG, &v6, sizeof(v6));

@@ -20,6 +20,11 @@ struct reserved;
 /* Not a multiple of the page: the heads of the slots must not all fall into one set of the cache. */
 #define RECEIVE_SLOT (RECEIVE_DATA + 576u)
 
+/* IP_MTU_DISCOVER of what may be fragmented: no DF bit, whatever path MTU the kernel believes in.
+ * IP_PMTUDISC_DONT would do the same and throw the routers' word on datagrams with the DF bit away (RFC
+ * 8656 11.5), which comes when others without it have left already. */
+#define RELAY_MAY_FRAGMENT IP_PMTUDISC_OMIT
+
 struct relay_udp {
     ev_io io;
     int fd;

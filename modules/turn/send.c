@@ -5,8 +5,6 @@
 #include "modules/turn/dispatch.h"
 #include <string.h>
 
-enum direction { TO_PEER, TO_CLIENT };
-
 static void to_peer(struct allocation *a, const struct wire_addr *to, struct bytes data, bool whole)
 {
     struct relay_udp *r = a->relay.family == to->sa.sa_family ? &a->relay : &a->second;
