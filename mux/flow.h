@@ -31,6 +31,11 @@ struct udp_port {
 
 /* 0, -EAGAIN (kernel buffer full: dropped) or -errno. */
 int udp_send(struct udp_port *u, const struct addr *to, struct bytes b);
+/* The same from that address of ours (its port is nothing; family NONE: as udp_send does). */
+int udp_send_from(struct udp_port *u, const struct addr *from, const struct addr *to, struct bytes b);
+/* In module.datagram, of a listener on a wildcard address: the address of ours that the peer sent to. Family
+ * NONE: a listener with an address of its own. */
+struct addr udp_came_to(const struct udp_port *u);
 struct udp_port *udp_port_get(struct worker *w, uint16_t index); /* NULL when there is none */
 /* The port of the ith TCP or TLS listener, for who must not connect to it from within; 0 when there are no
  * more.

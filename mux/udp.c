@@ -63,7 +63,7 @@ static void hand_in(struct udp_socket *u, struct msghdr *m, size_t n)
         return;
     }
     u->port.module->datagram(&u->port, &u->from, bytes_of(m->msg_iov->iov_base, n));
-    u->to = (struct addr){0};
+    u->from = u->to = (struct addr){0};
 }
 
 static void read_one(struct udp_socket *u)
@@ -125,7 +125,7 @@ static void set_source(struct msghdr *m, union control *control, const struct ad
     m->msg_controllen = CMSG_SPACE(sizeof info);
 }
 
-int udp_send(struct udp_port *p, const struct addr *to, struct bytes b)
+int udp_send_from(struct udp_port *p, const struct addr *from, const struct addr *to, struct bytes b)
 {
     struct udp_socket *u = container_of(p, struct udp_socket, port);
     struct sockaddr_storage sa;
@@ -133,8 +133,9 @@ int udp_send(struct udp_port *p, const struct addr *to, struct bytes b)
     struct iovec iov = {(void *)(uintptr_t)b.p, b.n};
     struct msghdr m = {.msg_name = &sa, .msg_iov = &iov, .msg_iovlen = 1};
     m.msg_namelen = addr_to_sockaddr(to, &sa);
-    if (addr_eq(to, &u->from))
-        set_source(&m, &control, &u->to);
+    if (from->family == ADDR_NONE && addr_eq(to, &u->from))
+        from = &u->to;
+    set_source(&m, &control, from);
     if (sendmsg(p->fd, &m, MSG_NOSIGNAL) >= 0) {
         door_count(u->door, DOOR_UDP_OUT);
         return 0;
@@ -142,6 +143,17 @@ int udp_send(struct udp_port *p, const struct addr *to, struct bytes b)
     int rc = errno == EWOULDBLOCK || errno == ENOBUFS ? -EAGAIN : -errno;
     door_count(u->door, DOOR_UDP_DROPPED);
     return rc;
+}
+
+int udp_send(struct udp_port *p, const struct addr *to, struct bytes b)
+{
+    static const struct addr any;
+    return udp_send_from(p, &any, to, b);
+}
+
+struct addr udp_came_to(const struct udp_port *p)
+{
+    return container_of(p, struct udp_socket, port)->to;
 }
 
 struct udp_port *udp_port_get(struct worker *w, uint16_t index)

@@ -10,12 +10,13 @@ struct client client_of_conn(struct conn *c)
 
 struct client client_of_datagram(struct udp_port *u, const struct addr *from)
 {
-    return (struct client){.udp = u, .addr = *from, .transport = TRANSPORT_UDP};
+    return (struct client){.udp = u, .addr = *from, .here = udp_came_to(u), .transport = TRANSPORT_UDP};
 }
 
 bool client_eq(const struct client *a, const struct client *b)
 {
-    return a->conn == b->conn && a->udp == b->udp && a->remote == b->remote && addr_eq(&a->addr, &b->addr);
+    return a->conn == b->conn && a->udp == b->udp && a->remote == b->remote && addr_eq(&a->addr, &b->addr) &&
+           addr_eq(&a->here, &b->here);
 }
 
 /* Only UDP clients stand in a map; the listener is the other half of the 5-tuple. */
@@ -32,7 +33,7 @@ const char *client_transport(const struct client *c)
 static int send_beyond(const struct client *c, struct bytes b)
 {
     if (c->udp)
-        return udp_send(c->udp, &c->addr, b);
+        return udp_send_from(c->udp, &c->here, &c->addr, b);
     return c->remote ? remote_send(c->remote, b) : -ENOTCONN;
 }
 

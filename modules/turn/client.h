@@ -16,6 +16,7 @@ struct client {
     struct udp_port *udp;  /* UDP */
     struct remote *remote; /* any, at another worker */
     struct addr addr;      /* where it comes from */
+    struct addr here;      /* and goes to, over UDP to a wildcard address; its family is NONE otherwise */
     uint8_t transport;     /* enum transport; TRANSPORT_NONE: nowhere */
 };
 

@@ -113,6 +113,24 @@ def relay_to_relay(case, gateway):
     case.say("relay to relay, both on the gateway")
 
 
+def many_addresses(case, gateway, port):
+    """A listener on all addresses: what a peer sends leaves from the address that the client speaks to, too; its
+    socket takes nothing from another one, as no firewall would."""
+    peer = Echo(case)
+    for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            s.connect((address, port))
+            c = TurnClient(s, stream=False)
+            c.allocate()
+            c.channel(0x4000, peer.address)
+            for i in range(3):
+                c.send_channel(0x4000, b"%d" % i)
+                check_equal(c.receive_data(), (0x4000, b"%d" % i), f"data by way of {address}")
+            c.refresh(0)
+    case.say("a wildcard listener answers and relays from the address that was asked")
+
+
 def ends_with_connection(case, gateway):
     wait_for(lambda: gateway.stat("turn_allocations") == 0, 10, "what came before has ended")
     c = TurnClient(gateway.connect_tls())
@@ -132,9 +150,10 @@ def ends_with_connection(case, gateway):
 
 
 def test(case):
-    tcp, udp = free_ports(2)
+    tcp, udp, all_udp = free_ports(3)
     gateway = Gateway(case, {"turn": {"allow_peers": ["127.0.0.1/32", "127.0.0.2/32"]}})
-    gateway.settings["door"]["listen"] += [f"turn+tcp://127.0.0.1:{tcp}", f"turn+udp://127.0.0.1:{udp}"]
+    gateway.settings["door"]["listen"] += [f"turn+tcp://127.0.0.1:{tcp}", f"turn+udp://127.0.0.1:{udp}",
+                                           f"turn+udp://0.0.0.0:{all_udp}"]
     gateway.start()
     peer, other = Echo(case), Echo(case, "127.0.0.2")
     for name, make in clients(gateway, tcp, udp):
@@ -144,6 +163,7 @@ def test(case):
     errors(case, gateway)
     own_listeners(case, gateway, tcp, udp)
     relay_to_relay(case, gateway)
+    many_addresses(case, gateway, all_udp)
     ends_with_connection(case, gateway)
     gateway.check_alive()
     gateway.stop()

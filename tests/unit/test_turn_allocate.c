@@ -313,6 +313,31 @@ static void five_tuples_over_udp(void **state)
     assert_null(allocation_of(b->t, &c));
 }
 
+/* The address of ours that the client speaks to is one of the five, where a listener has many; what a peer
+ * sends leaves from it too (11.3: on the 5-tuple). */
+static void server_address_over_udp(void **state)
+{
+    struct bench *b = *state;
+    struct peer p = peer_open();
+    b->stream = false;
+    b->here = addr_text("192.0.2.1");
+    struct addr first = bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &p.addr), 0);
+    b->here = addr_text("192.0.2.2");
+    assert_null(bench_allocation(b));
+    bench_allocate(b);
+    b->here = (struct addr){0};
+    assert_null(bench_allocation(b));
+    peer_send(&p, &first, BYTES("ring"));
+    bench_poll(b);
+    struct addr here = addr_text("192.0.2.1");
+    assert_true(addr_eq(&b->sent_from, &here));
+    assert_true(addr_eq(&b->sent_to, &b->from));
+    assert_int_equal(buf_len(&b->sent), 8);
+    buf_clear(&b->sent);
+    close(p.fd);
+}
+
 static void binding_needs_no_user(void **state)
 {
     struct bench *b = *state;
@@ -412,6 +437,7 @@ int main(void)
         T(retransmitted_allocate_over_udp),
         T(retransmission_of_another_user_is_437),
         T(five_tuples_over_udp),
+        T(server_address_over_udp),
         T(binding_needs_no_user),
         T(binding_with_unknown_attribute_is_420),
         T(foreign_methods_are_dropped),

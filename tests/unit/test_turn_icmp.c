@@ -11,7 +11,7 @@
 #define SETTINGS                                                                                             \
     "realm = \"" REALM "\"\n"                                                                                \
     "relay_addresses = {\"127.0.0.1\", \"::1\"}\n"                                                           \
-    "relay_ports = \"22400-22499\"\n"                                                                        \
+    "relay_ports = \"22600-22699\"\n"                                                                        \
     "allow_peers = {\"127.0.0.0/8\", \"::1/128\"}\n"
 
 /* Peers that are nowhere: nothing is ever bound to these ports while the test runs. */

@@ -36,15 +36,16 @@ struct bench {
     struct conn conn;         /* the client as a connection, */
     struct conn *at;          /* or as another one, */
     struct udp_port udp;      /* or behind this listener */
-    struct addr from;         /* as seen through it */
+    struct addr from;         /* as seen through it, */
+    struct addr here;         /* where it sends to, if the listener is on a wildcard address */
     struct udp_port listener; /* another listener of ours */
     bool stream;
     bool full; /* the client does not read */
     struct buf sent;
-    unsigned sends;             /* calls that sent to the client; the last one */
-    const struct conn *sent_on; /* on a connection, */
-    struct addr sent_to;        /* over UDP */
-    bool closed;                /* the connection that was closed last, */
+    unsigned sends;                 /* calls that sent to the client; the last one */
+    const struct conn *sent_on;     /* on a connection, */
+    struct addr sent_from, sent_to; /* over UDP */
+    bool closed;                    /* the connection that was closed last, */
     const struct conn *closed_conn;
     enum close_reason why;
     bool paused;
@@ -133,9 +134,15 @@ void conn_finish(struct conn *c) {}
 
 void conn_wait_for_reader(struct conn *c) {}
 
-int udp_send(struct udp_port *u, const struct addr *to, struct bytes b)
+struct addr udp_came_to(const struct udp_port *u)
+{
+    return the_bench->here;
+}
+
+int udp_send_from(struct udp_port *u, const struct addr *from, const struct addr *to, struct bytes b)
 {
     the_bench->sends++;
+    the_bench->sent_from = *from;
     the_bench->sent_to = *to;
     buf_append(&the_bench->sent, b);
     return 0;
