@@ -1,12 +1,44 @@
-/* words: the command line of a load driver: numbers with their ranges, the server's address, the way out. */
+/* words: the command line of a load driver: a table of its modes, one of its options; what reads them and the
+ * usage are made from both. What is wrong ends the program with exit code 2. */
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-extern const char usage[]; /* the driver's own */
+struct options; /* the driver's own */
 
-_Noreturn void wrong(const char *what); /* what, and the usage; exit code 2 */
-unsigned words_number(const char *text, unsigned least, unsigned most, const char *name);
-double words_seconds(const char *text);
-void words_server(struct sockaddr_in *to, char *text); /* ADDRESS:PORT */
-bool words_old_tls(const char *text);                  /* "1.2": true, "1.3": false */
+enum word_kind {
+    WORD_TEXT,    /* const char * */
+    WORD_FLAG,    /* bool; no value */
+    WORD_NUMBER,  /* unsigned, least to most */
+    WORD_SECONDS, /* double, up to a day */
+    WORD_SERVER,  /* struct sockaddr_in, of ADDRESS:PORT */
+    WORD_CHOICE,  /* unsigned or an enum: which of the texts of `value`, the first is 0 */
+};
+
+struct word {
+    const char *name; /* without its -- */
+    enum word_kind kind;
+    const char *value; /* as the usage calls it; of a choice: "echo|up|down" */
+    const char *help;
+    size_t at; /* in struct options */
+    unsigned least, most;
+    bool needed;
+};
+
+struct mode {
+    const char *name;
+    int (*run)(const struct options *o);
+    const char *help;
+};
+
+struct command {
+    const char *name;
+    const struct mode *modes; /* the last one has no name, as in `words` */
+    const struct word *words;
+    const struct options *defaults;
+    const char *foot; /* of the usage */
+};
+
+/* Reads MODE [options] over what `o` holds, runs the mode; what it returned. */
+int command_run(const struct command *c, struct options *o, int argc, char **argv);

@@ -1,6 +1,5 @@
 /* Connections: one of TLS a phone, all in one epoll. */
 #include "sip_load.h"
-#include "tls.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -67,7 +66,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 
 static SSL_CTX *make_context(const struct options *o)
 {
-    SSL_CTX *x = tls_context(o->old_tls);
+    SSL_CTX *x = tls_context(o->tls);
     if (o->resume)
         SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(x, keep_session);

@@ -7,8 +7,8 @@
  * come to an end; whatever does not end well is counted as failed. */
 #pragma once
 #include "measure.h"
+#include "tls.h"
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 
 #define TEXT_MAX 8192u /* of a message */
@@ -20,7 +20,7 @@ struct options {
     const char *realm, *user, *password; /* users are USER00000, USER00001, ... */
     const char *route;                   /* in front of the Service-Route; NULL: none */
     int server_pid;                      /* 0: costs are not known */
-    bool old_tls;                        /* TLS 1.2 at most */
+    enum tls_version tls;                /* the newest to offer */
     bool resume;                         /* cycle: come back with a ticket */
     unsigned phones, flight, rate, base; /* base: number of the first user */
     double seconds, warmup;

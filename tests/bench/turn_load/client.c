@@ -1,5 +1,4 @@
 /* A TURN client: TLS or TCP, long-term credentials (RFC 8489 9.2), the requests that the workloads need. */
-#include "tls.h"
 #include "turn_load.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +36,7 @@ enum {
 
 SSL_CTX *client_context(const struct options *o)
 {
-    return tls_context(o->old_tls);
+    return tls_context(o->tls);
 }
 
 const char *client_tls(const struct client *c)

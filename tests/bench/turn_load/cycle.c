@@ -1,5 +1,5 @@
 /* Allocations that come and go: connect, TLS, Allocate with its 401, CreatePermission, Refresh, Refresh 0,
- * close. */
+ * close; or connections that do, without what is between. */
 #include "turn_load.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,21 +8,30 @@
 
 struct cycle {
     const struct options *options;
+    bool handshake_only;
     pthread_t thread;
     uint64_t end;
     atomic_uint *done, *failed;
 };
 
-static int once(struct client *c, const struct options *o, SSL_CTX *context)
+static int allocate_and_free(struct client *c, const struct options *o)
 {
     const struct sockaddr_in peer = {
         .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    int code = client_open(c, o, context, INPUT);
+    int code;
+    if ((code = client_allocate(c, o, TRANSPORT_OF_UDP)) || (code = client_permit(c, o, &peer)) ||
+        (code = client_refresh(c, o, 600)))
+        return code;
+    return client_refresh(c, o, 0);
+}
+
+static int once(struct client *c, const struct cycle *y, SSL_CTX *context)
+{
+    int code = client_open(c, y->options, context, INPUT);
     if (code)
         return code;
-    if (!o->handshake_only && !(code = client_allocate(c, o, TRANSPORT_OF_UDP)) &&
-        !(code = client_permit(c, o, &peer)) && !(code = client_refresh(c, o, 600)))
-        code = client_refresh(c, o, 0);
+    if (!y->handshake_only)
+        code = allocate_and_free(c, y->options);
     client_close(c, true);
     return code;
 }
@@ -33,7 +42,7 @@ static void *run(void *arg)
     struct client c = {0};
     SSL_CTX *context = client_context(y->options);
     while (time_now() < y->end) {
-        if (once(&c, y->options, context) == 0)
+        if (once(&c, y, context) == 0)
             (*y->done)++;
         else
             (*y->failed)++;
@@ -43,14 +52,16 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void run_all(const struct options *o, double seconds, atomic_uint *done, atomic_uint *failed)
+/* All threads work for so long like the one that is shown. */
+static void run_all(struct cycle like, double seconds)
 {
+    const struct options *o = like.options;
     struct cycle *all = calloc(o->threads, sizeof *all);
-    uint64_t end = time_now() + (uint64_t)(seconds * (double)SECOND);
+    like.end = time_now() + time_seconds(seconds);
     if (!all)
         give_up("memory", 0);
     for (unsigned i = 0; i < o->threads; i++) {
-        all[i] = (struct cycle){.options = o, .end = end, .done = done, .failed = failed};
+        all[i] = like;
         if (pthread_create(&all[i].thread, NULL, run, &all[i]) != 0)
             give_up("thread", 0);
     }
@@ -59,17 +70,18 @@ static void run_all(const struct options *o, double seconds, atomic_uint *done, 
     free(all);
 }
 
-int run_cycle(const struct options *o)
+static int measure(const struct options *o, bool handshake_only)
 {
     atomic_uint done = 0, failed = 0;
-    run_all(o, o->warmup, &done, &failed);
+    struct cycle like = {.options = o, .handshake_only = handshake_only, .done = &done, .failed = &failed};
+    run_all(like, o->warmup);
     done = failed = 0;
     uint64_t began = time_now();
     struct cost before = cost_of(o->server_pid), own = cost_of(0);
-    run_all(o, o->seconds, &done, &failed);
+    run_all(like, o->seconds);
     struct cost after = cost_of(o->server_pid), own_after = cost_of(0);
     double seconds = (double)(time_now() - began) / (double)SECOND;
-    report_begin(o->handshake_only ? "handshake" : "cycle");
+    report_begin(handshake_only ? "handshake" : "cycle");
     report_number("seconds", seconds);
     report_number("cycles", done);
     report_number("failed", failed);
@@ -79,4 +91,14 @@ int run_cycle(const struct options *o)
     report_number("cost", done ? cost_between(before, after) * 1e3 / done : 0);
     report_end();
     return 0;
+}
+
+int run_cycle(const struct options *o)
+{
+    return measure(o, false);
+}
+
+int run_handshake(const struct options *o)
+{
+    return measure(o, true);
 }

@@ -135,8 +135,9 @@ void peer_open(struct peer *p, const struct options *o)
     struct timeval look = {.tv_usec = LOOK_US};
     socklen_t n = sizeof p->address;
     p->options = o;
-    p->address = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(o->peer_port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    p->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t)o->peer_port),
+                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
     p->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){4 << 20}, sizeof(int));
     setsockopt(p->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){4 << 20}, sizeof(int));

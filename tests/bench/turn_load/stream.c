@@ -54,8 +54,9 @@ static void far_end_open(struct far_end *f, const struct options *o)
 {
     socklen_t n = sizeof f->address;
     f->direction = o->direction;
-    f->address = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(o->peer_port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    f->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t)o->peer_port),
+                                      .sin_addr = {htonl(INADDR_LOOPBACK)}};
     f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(f->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(f->fd, (struct sockaddr *)&f->address, sizeof f->address) < 0 || listen(f->fd, 8) < 0 ||

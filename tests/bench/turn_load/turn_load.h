@@ -7,8 +7,8 @@
  * is the server's choice. */
 #pragma once
 #include "measure.h"
+#include "tls.h"
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,19 +24,18 @@ enum direction { ECHO, UP, DOWN };
 struct options {
     struct sockaddr_in server;
     const char *user, *password;
-    int server_pid; /* 0: costs are not known */
-    bool plain;     /* TCP without TLS */
-    bool old_tls;   /* TLS 1.2 at most */
+    int server_pid;       /* 0: costs are not known */
+    bool plain;           /* TCP without TLS */
+    enum tls_version tls; /* the newest to offer */
     unsigned clients;
     unsigned size;   /* of the payload */
     unsigned window; /* packets of a client that are under way */
     unsigned pps;    /* of a client; 0: as fast as the window allows */
     enum direction direction;
     double seconds, warmup;
-    unsigned threads;    /* cycle, storm */
-    unsigned rate;       /* storm: handshakes a second */
-    uint16_t peer_port;  /* 0: any */
-    bool handshake_only; /* cycle */
+    unsigned threads;   /* cycle, storm */
+    unsigned rate;      /* storm: handshakes a second */
+    unsigned peer_port; /* 0: any */
 };
 
 /* --- client.c: a TURN client --- */
@@ -119,8 +118,9 @@ void relay_destroy(struct relay *r);
 
 /* --- the workloads: one file each --- */
 
-int run_relay(const struct options *o);  /* relay.c */
-int run_cycle(const struct options *o);  /* cycle.c: allocations that come and go */
-int run_hold(const struct options *o);   /* hold.c: allocations that stand idle */
-int run_storm(const struct options *o);  /* storm.c: handshakes beside standing calls */
-int run_stream(const struct options *o); /* stream.c: RFC 6062 */
+int run_relay(const struct options *o);     /* relay.c */
+int run_cycle(const struct options *o);     /* cycle.c: allocations that come and go */
+int run_handshake(const struct options *o); /* cycle.c: connections that do */
+int run_hold(const struct options *o);      /* hold.c: allocations that stand idle */
+int run_storm(const struct options *o);     /* storm.c: handshakes beside standing calls */
+int run_stream(const struct options *o);    /* stream.c: RFC 6062 */
