@@ -1,4 +1,5 @@
 """compare: two servers take turns under the same load; what each cost, as a table and as rows."""
+import collections
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from servers import Trouble, make_certificate, pinned
+from servers import Floor, Trouble, make_certificate, pinned
 
 # What a workload (a dict) may say:
 #   name, words (the driver's), unit of the cost, target: the ratio to be reached, or None
@@ -16,6 +17,7 @@ from servers import Trouble, make_certificate, pinned
 #   long, seconds, warmup: how long the timed window is and what goes before it, the last two without and with --quick
 #   quick: words instead, of --quick; extra: not with --quick
 #   p99: our delay must not be the longer one; peer_words: what the peer does in its place
+#   floor: the least that a server can do is measured too, once; floor_words: what it does in our place
 #   note: to stand beside the figures
 # A peer that fails or ends by itself under a load is named for it, and does our run no harm.
 
@@ -31,7 +33,9 @@ class Bench:
         self.programs, self.options = programs, options
         self.core, self.other_core = cores[-1], cores[0]
         self.folder = tempfile.mkdtemp(prefix="sallyport-bench-")
-        self.servers = self.make_servers(make_certificate(self.folder))
+        certificate = make_certificate(self.folder)
+        self.servers = self.make_servers(certificate)
+        self.floor = Floor(self.folder, certificate, self.core, programs)
         if options.ours:
             self.servers = self.servers[:1]
 
@@ -42,13 +46,15 @@ class Bench:
         raise NotImplementedError
 
     def close(self):
-        for server in self.servers:
+        for server in [*self.servers, self.floor]:
             server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def words(self, server, work):
         if server.name == self.peer and "peer_words" in work:
             return work["peer_words"]
+        if server is self.floor and "floor_words" in work:
+            return work["floor_words"]
         return work["quick"] if self.options.quick and "quick" in work else work["words"]
 
     def drive(self, server, work, seconds):
@@ -79,21 +85,27 @@ class Bench:
         if server.process is None:
             server.start()
         if server.fresh:
-            self.drive(server, self.warm_up["alone" if work.get("alone") else "any"], 0.5 if self.options.quick else 2)
+            self.drive(server, self.warm_up_of(server, work), 0.5 if self.options.quick else 2)
             server.fresh = False
         return self.drive(server, work, self.seconds(work))
+
+    def warm_up_of(self, server, work):
+        if server is self.floor:
+            return {"words": "handshake"}  # both drivers know it
+        return self.warm_up["alone" if work.get("alone") else "any"]
 
     def rounds(self, work):
         return 1 if self.options.quick or work.get("alone") else 2
 
     def run_patiently(self, server, work, notes):
         """A peer that fails by chance gets another try; one that fails each time is noted, and None comes back."""
-        for tries_left in reversed(range(PEER_TRIES if server.name == self.peer else 1)):
+        is_ours = self.side(server) == "ours"
+        for tries_left in reversed(range(1 if is_ours else PEER_TRIES)):
             try:
                 return self.run_on(server, work)
             except Trouble as e:
                 server.stop()
-                if server.name != self.peer:
+                if is_ours:
                     raise
                 if not tries_left:
                     notes.append(f"{server.name} ended by itself under this load" if e.ended else
@@ -101,19 +113,23 @@ class Bench:
         return None
 
     def measure(self, work):
-        """The runs of each server by its name, and what there is to say of them."""
-        runs, notes = {server.name: [] for server in self.servers}, [work["note"]] if "note" in work else []
+        """The runs of ours, of the peer and of the floor, and what there is to say of them."""
+        runs, notes = collections.defaultdict(list), [work["note"]] if "note" in work else []
         for server in self.turns(work):
             run = self.run_patiently(server, work, notes)
             if run:
-                runs[server.name].append(run)
+                runs[self.side(server)].append(run)
         if work.get("alone"):
             for server in self.servers:
                 server.stop()
         return runs, "; ".join(dict.fromkeys(notes))
 
+    def side(self, server):
+        return "floor" if server is self.floor else "ours" if server is self.servers[0] else "peer"
+
     def turns(self, work):
-        return [server for _ in range(self.rounds(work)) for server in self.servers]
+        floor = [self.floor] if work.get("floor") and not self.options.ours else []
+        return [server for _ in range(self.rounds(work)) for server in self.servers] + floor
 
 
 def middle(runs, key):
@@ -131,16 +147,16 @@ def cost(runs):
 
 
 def make_row(work, runs, note, figure=cost):
-    ours, peer = runs["sallyport"], [run for name in runs if name != "sallyport" for run in runs[name]]
-    row = {"workload": work["name"], "unit": work["unit"], "ours": figure(ours), "peer": figure(peer), "ratio": None,
-           "target": work["target"]}
+    ours, peer, floor = (runs[side] for side in ("ours", "peer", "floor"))
+    row = {"workload": work["name"], "unit": work["unit"], "ours": figure(ours), "peer": figure(peer),
+           "floor": figure(floor), "ratio": None, "target": work["target"]}
     if row["ours"] is not None and row["peer"]:
         row["ratio"] = row["ours"] / row["peer"]
     if "limit" in work:
         row["limit"] = work["limit"]
     row["met"] = verdict(work, row)
     row["note"] = note or ("" if row["ours"] is not None else "not supported by sallyport")
-    row["ours_runs"], row["peer_runs"] = ours, peer
+    row["ours_runs"], row["peer_runs"], row["floor_runs"] = ours, peer, floor
     return row
 
 
@@ -165,15 +181,16 @@ def whole(value):
     return "-" if value is None else f"{value:.0f}"
 
 
-HEADS = ("workload", "unit", "ours", "peer's", "ratio", "reach", "")
-WIDTHS = (62, 10, 8, 8, 6, 6, 7)
+HEADS = ("workload", "unit", "ours", "peer's", "floor", "ratio", "reach", "")
+WIDTHS = (62, 10, 8, 8, 6, 6, 6, 7)
 
 
 def cells(row):
     reach = number(row["target"]) if row["target"] is not None else f"<={row['limit']:.3g}" if "limit" in row else ""
     digits = 3 if row["unit"] == "ms" else 2
-    return (row["workload"], row["unit"], number(row["ours"], digits), number(row["peer"], digits), number(row["ratio"]),
-            reach, {True: "reached", False: "missed", None: ""}[row["met"]])
+    return (row["workload"], row["unit"], number(row["ours"], digits), number(row["peer"], digits),
+            number(row["floor"], digits) if row["floor_runs"] else "", number(row["ratio"]), reach,
+            {True: "reached", False: "missed", None: ""}[row["met"]])
 
 
 def show(values, widths):

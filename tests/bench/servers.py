@@ -187,6 +187,21 @@ turn {{
             raise Trouble(f"sallyportctl user add: {done.stdout}")
 
 
+class Floor(Server):
+    """What no server on OpenSSL and this kernel can avoid: TLS, and the answer to a ping (floor/floor.c)."""
+    name = "floor"
+
+    def __init__(self, folder, certificate, core, programs):
+        super().__init__(folder, certificate, core)
+        self.programs = programs
+
+    def configure(self):
+        return [f"{self.programs}/floor", str(self.port), self.cert, self.key]
+
+    def is_ready(self):
+        return self.accepts()
+
+
 class Coturn(Server):
     """Debian's, with its own choice of threads. Its 4.6.1 has no TLS 1.3 for clients that say 1.2 first, as all do."""
     name = "coturn"
