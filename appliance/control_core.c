@@ -1,4 +1,4 @@
-/* The next hops towards the core as every worker sees them, for the operator. */
+/* The next hops towards the core as every worker sees them, and who connects from there, for the operator. */
 #include "appliance/control_round.h"
 #include "modules/pcscf/core/core_report.h"
 
@@ -20,10 +20,22 @@ static void add_hop(const struct core_hop_view *h, void *arg)
                                     (json_int_t)h->failures, "last_error", h->why));
 }
 
+/* In the same list, as what it is not: a hop has no `client`. */
+static void add_client(const struct core_client_view *c, void *arg)
+{
+    struct listing *l = arg;
+    l->count++;
+    json_array_append_new(l->list, json_pack("{s:b,s:i,s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "client", 1, "worker",
+                                             l->worker, "hop", c->hop, "transport", c->transport, "address",
+                                             c->address, "name", c->names, "state", c->state, "since_ms",
+                                             (json_int_t)c->since, "last_error", c->why));
+}
+
 static json_int_t visit(struct worker *w, json_t *list)
 {
     struct listing l = {.list = list, .worker = w->id};
     core_report(w, add_hop, &l);
+    core_report_clients(w, add_client, &l);
     return l.count;
 }
 

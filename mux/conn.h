@@ -87,3 +87,6 @@ void conn_hand_over(struct conn *c, const struct module *to);
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);
 bool conn_tls_resumed(const struct conn *c);
+/* The peer's certificate, which was verified in this connection's own handshake; lives as long as c. NULL:
+ * there is none, nobody asked for one, or it is only remembered by a ticket. */
+struct x509_st *conn_tls_certificate(const struct conn *c);

@@ -128,7 +128,7 @@ int conn_tls_begin(struct entry *e)
     SSL_set_accept_state(ssl);
     e->tls = tls_hold(d->tls);
     enter_underway(e);
-    return 0;
+    return !e->wanted || !e->wanted->shakes || e->wanted->shakes(&e->conn, ssl) ? 0 : -ENOMEM;
 }
 
 int conn_tls_dial(struct entry *e, SSL *ssl)
@@ -184,6 +184,8 @@ static bool shake(struct entry *e)
     if (SSL_get_error(e->ssl, rc) == SSL_ERROR_WANT_READ)
         return false;
     door_count(e->door, DOOR_TLS_FAILED);
+    if (e->wanted && e->wanted->shaken_off)
+        e->wanted->shaken_off(&e->conn, e->ssl);
     fail(e, CLOSE_HANDSHAKE);
     return false;
 }
@@ -280,4 +282,13 @@ bool conn_tls_resumed(const struct conn *c)
 {
     const struct entry *e = entry_of_const(c);
     return conn_tls_ready(e) && SSL_session_reused(e->ssl);
+}
+
+X509 *conn_tls_certificate(const struct conn *c)
+{
+    const struct entry *e = entry_of_const(c);
+    if (!e->ssl || !conn_tls_ready(e) || SSL_session_reused(e->ssl) ||
+        SSL_get_verify_result(e->ssl) != X509_V_OK)
+        return NULL;
+    return SSL_get0_peer_certificate(e->ssl);
 }

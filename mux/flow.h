@@ -41,8 +41,15 @@ struct udp_port *udp_port_get(struct worker *w, uint16_t index); /* NULL when th
  * more.
  */
 uint16_t tcp_port_get(struct worker *w, unsigned i);
-/* The address of the first listener of that module and transport (enum transport: TCP, TLS). False: none. */
-bool tcp_listener_of(struct worker *w, const struct module *m, uint8_t transport, struct addr *out);
+/* What a worker listens on. */
+struct listening {
+    const struct module *module; /* NULL: the first bytes decide */
+    uint8_t transport;
+    uint16_t index; /* TCP, TLS: as conn.listener */
+    struct addr local;
+};
+/* The ith of all, those of UDP last. False: there are no more. */
+bool listening_get(struct worker *w, unsigned i, struct listening *out);
 /* The first UDP listener of that module on this worker whose family is that of `like` (NULL: any). */
 struct udp_port *udp_port_of(struct worker *w, const struct module *m, const struct addr *like);
 

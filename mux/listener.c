@@ -238,16 +238,19 @@ uint16_t tcp_port_get(struct worker *w, unsigned i)
     return d && i < d->n_listeners ? d->listeners[i].local.port : 0;
 }
 
-bool tcp_listener_of(struct worker *w, const struct module *m, uint8_t transport, struct addr *out)
+bool listening_get(struct worker *w, unsigned i, struct listening *out)
 {
     const struct door *d = door_of(w);
-    for (unsigned i = 0; d && i < d->n_listeners; i++) {
-        if (d->listeners[i].module != m || d->listeners[i].transport != transport)
-            continue;
-        *out = d->listeners[i].local;
+    if (!d || i >= d->n_listeners + d->n_udp)
+        return false;
+    if (i < d->n_listeners) {
+        const struct listener *l = &d->listeners[i];
+        *out = (struct listening){l->module, (uint8_t)l->transport, l->index, l->local};
         return true;
     }
-    return false;
+    const struct udp_port *u = &d->udp[i - d->n_listeners]->port;
+    *out = (struct listening){u->module, TRANSPORT_UDP, u->index, u->local};
+    return true;
 }
 
 void listeners_close(struct door *d)

@@ -10,6 +10,7 @@
 #include "mux/flow.h"
 
 struct conn;
+struct ssl_st; /* OpenSSL's SSL */
 
 enum sniff { SNIFF_NO, SNIFF_MORE, SNIFF_YES };
 
@@ -33,6 +34,12 @@ struct module {
     void (*stop)(struct worker *w);
     /* w->config is the new one; the old one is still valid during the call. */
     void (*reload)(struct worker *w, const struct config *old);
+
+    /* TLS begins, as the server, on a listener of yours (never on one that sniffs): ask for the client's
+     * certificate, say; false: out of memory. And it came to nothing: why is in the SSL and in OpenSSL's
+     * queue of errors. Neither `opened` nor `closed` is called for a connection that gets no further. */
+    bool (*shakes)(struct conn *c, struct ssl_st *ssl);
+    void (*shaken_off)(struct conn *c, struct ssl_st *ssl);
 
     /* A connection is yours (after sniffing, or at once on a listener of yours). c->state is free for you. */
     void (*opened)(struct conn *c);

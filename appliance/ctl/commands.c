@@ -138,6 +138,32 @@ static void print_hop(const json_t *h)
            number_in(h, "requests"), number_in(h, "failures"), text_in(h, "last_error"));
 }
 
+static void print_client(const json_t *c)
+{
+    json_int_t hop = number_in(c, "hop");
+    char reused[16] = "-";
+    if (hop >= 0)
+        snprintf(reused, sizeof(reused), "hop %d", (int)hop);
+    printf("%-6d %-4s %-28s %-28s %-8s %9.0fs %8s  %s\n", (int)number_in(c, "worker"),
+           text_in(c, "transport"), text_in(c, "address"), text_in(c, "name")[0] ? text_in(c, "name") : "-",
+           text_in(c, "state"), (double)number_in(c, "since_ms") / 1000.0, reused, text_in(c, "last_error"));
+}
+
+static void print_clients(const json_t *hops)
+{
+    size_t i, n = 0;
+    json_t *c;
+    json_array_foreach(hops, i, c)
+    {
+        if (!json_is_true(json_object_get(c, "client")))
+            continue;
+        if (n++ == 0)
+            printf("\n%-6s %-4s %-28s %-28s %-8s %10s %8s  %s\n", "worker", "via", "opened by", "speaks for",
+                   "known by", "since", "used for", "trouble");
+        print_client(c);
+    }
+}
+
 int ctl_core(const char *socket, int argc, char **argv)
 {
     size_t i;
@@ -156,8 +182,10 @@ int ctl_core(const char *socket, int argc, char **argv)
            "name", "state", "since", "rtt", "requests", "failures", "last trouble");
     json_array_foreach(json_object_get(a, "hops"), i, h)
     {
-        print_hop(h);
+        if (!json_is_true(json_object_get(h, "client")))
+            print_hop(h);
     }
+    print_clients(json_object_get(a, "hops"));
     return done(a);
 }
 

@@ -149,7 +149,10 @@ void pcscf_destroy(struct pcscf *p)
 
 void pcscf_flow_closed(struct pcscf *p, const struct flow *f)
 {
-    phone_lost(p, f);
+    if (f->side == SIDE_CORE)
+        core_link_alias_lost(p, f->conn);
+    else
+        phone_lost(p, f);
     sip_layer_flow_dead(p->layer, f->conn);
 }
 
@@ -275,6 +278,16 @@ struct phone_conn {
     struct sip_framer framer;
 };
 
+static bool shakes(struct conn *c, struct ssl_st *ssl)
+{
+    return core_link_ask(pcscf_of(c->w), c, ssl);
+}
+
+static void shaken_off(struct conn *c, struct ssl_st *ssl)
+{
+    core_link_refused(pcscf_of(c->w), c, ssl);
+}
+
 static void opened(struct conn *c)
 {
     struct pcscf *p = pcscf_of(c->w);
@@ -373,6 +386,8 @@ const struct module pcscf_module = {
     .start = start,
     .stop = stop,
     .reload = reload,
+    .shakes = shakes,
+    .shaken_off = shaken_off,
     .opened = opened,
     .data = data,
     .closed = closed,

@@ -15,6 +15,8 @@ struct pcscf_config {
     struct addr core_address;
     struct cidr_set core_networks;
     const char *core_tls_ca, *core_tls_certificate, *core_tls_key;
+    int64_t core_tls_clients; /* enum core_tls_clients */
+    struct string_list core_tls_names;
     int64_t core_probe;   /* ms; 0: none */
     int64_t core_timeout; /* ms; 0: that of RFC 3261 */
     int64_t core_udp_max; /* bytes of a request; 0: as many as there are */
@@ -39,6 +41,9 @@ struct pcscf_config {
     const char *ioi;
     const char *access_network;
 };
+
+/* Is who opens TLS to the core's listener asked for a certificate? */
+enum core_tls_clients { CORE_TLS_REQUIRED, CORE_TLS_OPTIONAL, CORE_TLS_OFF };
 
 /* What becomes of a phone's request whose Routes are not those it was given (TS 24.229 5.2.6.3). */
 enum service_route_policy { SERVICE_ROUTE_REPLACE, SERVICE_ROUTE_REJECT };

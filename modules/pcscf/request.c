@@ -59,8 +59,6 @@ static bool answer_options(struct pcscf *p, struct server_txn *st, const struct 
 static int prepare(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, struct passage *g)
 {
     if (core_link_is_from(p, from)) {
-        if (rq->via.has_alias)
-            core_link_alias(p, from, rq->via.by.port);
         pcscf_count(p, PCSCF_REQUESTS_CORE);
         return passage_from_core(p, rq, g);
     }
@@ -92,6 +90,8 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     struct pcscf *p = sip_layer_state(l);
     const struct sip_hop *from = server_txn_from(st);
     struct passage g;
+    if (rq->via.has_alias && core_link_is_from(p, from))
+        core_link_alias(p, from, rq->via.by.port);
     if (proxy_check(st) || refuse_bad_extension(st, rq) || refuse_scheme(st, rq) ||
         refuse_agreement(p, st, rq))
         return;

@@ -3,6 +3,7 @@
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/trust.h"
 #include "modules/sip/headers.h"
+#include "modules/sip/uri.h"
 #include <string.h>
 
 /* For a list the check sees one item after the other. */
@@ -10,6 +11,17 @@ static bool check_core(const char *text, const char **why)
 {
     struct core_uri uri;
     return !text[0] || core_uri_parse(bytes_str(text), &uri, why);
+}
+
+static bool check_name(const char *text, const char **why)
+{
+    struct sip_host host;
+    struct addr a;
+    *why = "write a host name or an address, without a port";
+    if (addr_parse(bytes_str(text), 0, &a))
+        return !a.port && text[0] != '[';
+    return !text[0] || (sip_host_parse(bytes_str(text), false, &host) == strlen(text) &&
+                        host.kind == SIP_HOST_NAME && !host.port);
 }
 
 static bool check_server(const char *text, const char **why)
@@ -51,6 +63,9 @@ static bool check_access(const char *text, const char **why)
 
 static const char *const service_route_choices[] = {
     [SERVICE_ROUTE_REPLACE] = "replace", [SERVICE_ROUTE_REJECT] = "reject", NULL};
+
+static const char *const tls_client_choices[] = {
+    [CORE_TLS_REQUIRED] = "required", [CORE_TLS_OPTIONAL] = "optional", [CORE_TLS_OFF] = "off", NULL};
 
 #define AT(member) offsetof(struct pcscf_config, member)
 
@@ -111,6 +126,25 @@ static const struct setting items[] = {
      .preset = "",
      .help = "PEM file of its key; empty: it stands in the certificate's file",
      .reload = RELOAD_RESTART},
+    {.key = "core_tls_clients",
+     .type = SETTING_ENUM,
+     .offset = AT(core_tls_clients),
+     .preset = "required",
+     .choices = tls_client_choices,
+     .help = "certificate of who opens TLS to the core's listener (the sip+tls one of pcscf.core_address), "
+             "checked against core_tls_ca and the names of the core (RFC 5922): required: nobody comes in "
+             "without; optional: one that is shown must be good, without one the sender's address decides; "
+             "off: nobody is asked",
+     .reload = RELOAD_NEW},
+    {.key = "core_tls_names",
+     .type = SETTING_STRINGS,
+     .offset = AT(core_tls_names),
+     .preset = "",
+     .help =
+         "names for which such a certificate may speak, besides the hosts of pcscf.core and those that the "
+         "core has named in Service-Route",
+     .reload = RELOAD_NEW,
+     .check = check_name},
     {.key = "core_probe",
      .type = SETTING_DURATION,
      .offset = AT(core_probe),

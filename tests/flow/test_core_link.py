@@ -3,13 +3,13 @@
 middle of a REGISTER, of an INVITE: the phone sees success. A certificate of the wrong name is refused. With all of them
 down the phone hears 503 at once."""
 import os
-import ssl
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import check, check_equal, need, run, wait_for
-from lab.gateway import Gateway, free_ports, program
+from lab.core_edge import start_edge, tls_server, wait_hops
+from lab.gateway import free_ports, program
 from lab.pki import Pki
 from lab.sip_ua import SipUa
 from lab.stub_core import StubCore
@@ -29,32 +29,12 @@ def start_dns(case, port, cores):
     return dns
 
 
-def start_gateway(case, name, cores, listen=None, **pcscf):
-    edge = free_ports(1)[0]
-    gateway = Gateway(case, {"pcscf": {"core": cores, "core_probe": "500ms", "core_timeout": "500ms",
-                                       "reg_event": False, "core_address": f"127.0.0.1:{edge}", **pcscf},
-                             "door": {}}, users=(), name=name)
-    gateway.settings["door"]["listen"].append(listen or f"sip+udp://127.0.0.1:{edge}")
-    gateway.start()
-    return gateway
-
-
-def hops(gateway):
-    """state of each next hop, as the metrics have it: how many workers can use it."""
-    stats = gateway.stats()
-    return [int(stats[f'sallyport_sip_next_hop_up{{hop="{i}"}}']) for i in range(2)]
-
-
-def wait_hops(gateway, wanted):
-    wait_for(lambda: hops(gateway) == wanted, 20, f"next hops are {wanted} (are {hops(gateway)})", pause=0.2)
-
-
 def by_dns_over_udp(case):
     a_port, b_port, dns_port = free_ports(3)
     # The dialog's Routes name the domain, so that they lead to whichever is up
     a, b = (StubCore(case, n, "udp", p, service_route=f"<sip:orig@{DOMAIN};lr>") for n, p in (("a", a_port), ("b", b_port)))
     dns = start_dns(case, dns_port, [a, b])
-    gateway = start_gateway(case, "dns", [f"dns:{DOMAIN}"], dns_servers=[f"127.0.0.1:{dns_port}"])
+    gateway = start_edge(case, "dns", [f"dns:{DOMAIN}"], dns_servers=[f"127.0.0.1:{dns_port}"])
     wait_hops(gateway, [2, 2])
     phone = SipUa(gateway.connect_tls(), "alice")
     phone.register()
@@ -95,7 +75,7 @@ def by_dns_over_udp(case):
 def fixed_over_tcp(case):
     a_port, b_port = free_ports(2)
     a, b = (StubCore(case, n, "tcp", p) for n, p in (("a", a_port), ("b", b_port)))
-    gateway = start_gateway(case, "tcp", [f"tcp:127.0.0.1:{a_port}", f"tcp:127.0.0.1:{b_port}"], core_timeout="20s")
+    gateway = start_edge(case, "tcp", [f"tcp:127.0.0.1:{a_port}", f"tcp:127.0.0.1:{b_port}"], core_timeout="20s")
     wait_hops(gateway, [2, 2])
     phone = SipUa(gateway.connect_tls(), "alice")
     a.hangs_up = {"REGISTER", "INVITE"}
@@ -134,7 +114,7 @@ def fixed_over_tcp(case):
 def without_probes(case):
     port, = free_ports(1)
     core = StubCore(case, "core", "tcp", port)
-    gateway = start_gateway(case, "quiet", [f"tcp:127.0.0.1:{port}"], core_probe="0s")
+    gateway = start_edge(case, "quiet", [f"tcp:127.0.0.1:{port}"], core_probe="0s")
     wait_for(lambda: len(core.connections) == 2, 10, "every worker has a connection")
     phone = SipUa(gateway.connect_tls(), "alice")
     phone.register()
@@ -153,7 +133,7 @@ def without_probes(case):
 def large_over_udp(case):
     port, = free_ports(1)
     small, large = (StubCore(case, "core-" + t, t, port) for t in ("udp", "tcp"))
-    gateway = start_gateway(case, "large", [f"udp:127.0.0.1:{port}"])
+    gateway = start_edge(case, "large", [f"udp:127.0.0.1:{port}"])
     wait_hops(gateway, [2, 0])
     phone = SipUa(gateway.connect_tls(), "alice")
     phone.register()
@@ -173,7 +153,7 @@ def opened_by_the_core(case):
     """RFC 5923: the core's own connection is used for both ways, from the first request on that says so."""
     edge, port = free_ports(2)
     core = StubCore(case, "core", "tcp", port)
-    gateway = start_gateway(case, "alias", [f"tcp:127.0.0.1:{port}"], listen=f"sip+tcp://127.0.0.1:{edge}",
+    gateway = start_edge(case, "alias", [f"tcp:127.0.0.1:{port}"], listen=f"sip+tcp://127.0.0.1:{edge}",
                             core_address=f"127.0.0.1:{edge}")
     wait_hops(gateway, [2, 0])
     phone = SipUa(gateway.connect_tls(), "alice")
@@ -192,17 +172,6 @@ def opened_by_the_core(case):
     gateway.stop()
 
 
-def tls_server(pki, names, stem, clients=None):
-    """clients: the CA whose certificates it asks for."""
-    certificate, key = pki.issue("ecdsa", stem, names)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    if clients:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(clients)
-    return context
-
-
 def over_tls(case):
     pki = Pki(case.path("core-pki", "x")[:-2])
     good_port, wrong_port, picky_port = free_ports(3)
@@ -212,7 +181,7 @@ def over_tls(case):
                     tls_server(pki, "URI:sip:ims.core.test,DNS:other.test", "good", pki.ca))
     picky = StubCore(case, "picky", "tls", picky_port, tls_server(pki, f"DNS:{DOMAIN}", "picky", strangers.ca))
     wrong = StubCore(case, "wrong", "tls", wrong_port, tls_server(pki, "DNS:wrong.core.test", "wrong"))
-    gateway = start_gateway(case, "tls", [f"sips:{DOMAIN}:{wrong_port};maddr=127.0.0.1",
+    gateway = start_edge(case, "tls", [f"sips:{DOMAIN}:{wrong_port};maddr=127.0.0.1",
                                           f"sips:{DOMAIN}:{good_port};maddr=127.0.0.1",
                                           f"sips:{DOMAIN}:{picky_port};maddr=127.0.0.1"],
                             core_tls_ca=pki.ca, core_tls_certificate=certificate, core_tls_key=key)

@@ -18,19 +18,26 @@ def over_udp(case):
     gateway.settings["door"]["listen"].append(f"sip+udp://127.0.0.1:{edge_port}")
     gateway.start()
     use(case, gateway)
+    gateway.check_alive()
+    gateway.stop()
 
 
 def over_tls(case):
     """Both sides open connections: we to kamailio, whose certificate is checked, and kamailio to our sip+tls listener."""
     core_port, edge_port = free_ports(2)
     pki = Pki(case.path("core-pki", "x")[:-2])
-    start_kamailio(case, core_port, tls=pki.issue("ecdsa", "core", "DNS:core.ims.test,IP:127.0.0.1"), name="kamailio-tls")
+    certificate = pki.issue("ecdsa", "core", "DNS:core.ims.test,IP:127.0.0.1", "serverAuth,clientAuth")
+    start_kamailio(case, core_port, tls=certificate, name="kamailio-tls")
     gateway = Gateway(case, {"pcscf": {"core": f"tls:127.0.0.1:{core_port}", "core_tls_ca": pki.ca,
                                        "core_address": f"127.0.0.1:{edge_port}"}}, users=(), name="tls")
     gateway.settings["door"]["listen"].append(f"sip+tls://127.0.0.1:{edge_port}")
     gateway.start()
     gateway.wait_stat("sip_next_hop_up", 2, 'hop="0"')
     use(case, gateway)
+    check("core.ims.test, 127.0.0.1" in gateway.ctl("core").stdout, "kamailio's connection was not known by its certificate")
+    check(gateway.stat("sip_core_clients_total", 'result="verified"'), "kamailio's certificate was not asked for")
+    gateway.check_alive()
+    gateway.stop()
 
 
 def test(case):
@@ -74,8 +81,6 @@ def use(case, gateway):
     bob.register(expires=0)
     alice.invite(bob.aor).wait(404)
     case.say("unregistered")
-    gateway.check_alive()
-    gateway.stop()
 
 
 run(test)

@@ -81,6 +81,24 @@ class StubCore:
         except (OSError, ssl.SSLError):
             self.failed_handshakes += 1
             return
+        self.converse(c)
+
+    def dial(self, c):
+        """c: a connection that this core has opened to the gateway; it serves what comes back on it, too."""
+        self.spawn(self.converse, c)
+        return c
+
+    def stop_listening(self):
+        """Nobody gets through to it any more, and whoever had is cut off; what it has opened itself stands."""
+        accepted = [c for c in self.connections if c.getsockname()[1] == self.port]
+        for s in [self.socket, *accepted]:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def converse(self, c):
         self.connections.append(c)
         ua = SipUa(c, self.name)
         while not self.ended:
@@ -89,6 +107,7 @@ class StubCore:
             except Exception:  # the other side has gone
                 return
             for message in ua.inbox:
+                message.connection = c
                 if message.method in self.hangs_up:
                     self.seen.append(message)
                     self.connections.remove(c)

@@ -2,6 +2,7 @@
 #include "modules/sip/uri.h"
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 
 struct wanted {
     struct bytes name;
@@ -61,13 +62,11 @@ static void look_at_hosts(const GENERAL_NAMES *names, const struct wanted *w, st
     }
 }
 
-static bool common_name_is(X509 *cert, const struct wanted *w)
+static struct bytes common_name(X509 *cert)
 {
     X509_NAME *subject = X509_get_subject_name(cert);
     int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at < 0 || w->addr.family != ADDR_NONE)
-        return false;
-    return same_name(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))), w);
+    return at < 0 ? BYTES_NONE : text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 }
 
 bool cert_name_matches(X509 *cert, const char *name)
@@ -85,9 +84,67 @@ bool cert_name_matches(X509 *cert, const char *name)
         return false;
     }
     if (!names)
-        return common_name_is(cert, &w);
+        return w.addr.family == ADDR_NONE && same_name(common_name(cert), &w);
     look_at_uris(names, &w, &f);
     look_at_hosts(names, &w, &f);
     GENERAL_NAMES_free(names);
     return f.match;
+}
+
+/* ---- for people ---- */
+
+struct listing {
+    char *dst;
+    size_t cap, n;
+};
+
+/* Nothing that a terminal would obey. */
+static void put(struct listing *l, struct bytes name)
+{
+    if (!name.n || l->n + name.n + 3 > l->cap)
+        return;
+    for (const char *c = l->n ? ", " : ""; *c; c++)
+        l->dst[l->n++] = *c;
+    for (size_t i = 0; i < name.n; i++)
+        l->dst[l->n++] = name.p[i] > ' ' && name.p[i] < 0x7f ? (char)name.p[i] : '?';
+    l->dst[l->n] = '\0';
+}
+
+static void put_address(struct listing *l, struct bytes ip)
+{
+    char text[ADDR_TEXT];
+    struct addr a = {.family = ip.n == 4 ? ADDR_V4 : ADDR_V6};
+    if (ip.n != 4 && ip.n != 16)
+        return;
+    memcpy(a.ip, ip.p, ip.n);
+    addr_format_ip(&a, text);
+    put(l, bytes_str(text));
+}
+
+static void put_all(struct listing *l, const GENERAL_NAMES *names)
+{
+    struct sip_uri u;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+        if (is_sip_domain(n, &u))
+            put(l, u.host.text);
+        else if (n->type == GEN_DNS)
+            put(l, text_of(n->d.dNSName));
+        else if (n->type == GEN_IPADD)
+            put_address(l, text_of(n->d.iPAddress));
+    }
+}
+
+void cert_names(X509 *cert, char *dst, size_t cap)
+{
+    struct listing l = {.dst = dst, .cap = cap};
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    dst[0] = '\0';
+    put_all(&l, names);
+    if (!names)
+        put(&l, common_name(cert));
+    if (!l.n)
+        snprintf(dst, cap, "nobody");
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
 }

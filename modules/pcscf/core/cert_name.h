@@ -9,3 +9,5 @@
  * subjectAltName of type uniformResourceIdentifier "sip:NAME" (beside which no dNSName counts, 7.1), dNSName,
  * or iPAddress; by the subject's CN only where there is no subjectAltName at all. No wildcards (7.2). */
 bool cert_name_matches(X509 *cert, const char *name);
+/* Whom it speaks for, as text for people: "icscf.example.net, 10.0.0.1"; cut where there is no more room. */
+void cert_names(X509 *cert, char *dst, size_t cap);

@@ -4,7 +4,6 @@
 #include "modules/pcscf/core/core_stats.h"
 #include "modules/pcscf/core/core_tls.h"
 #include "modules/sip/home.h"
-#include "mux/conn.h"
 
 #define SWEEP    60000   /* ms */
 #define HOP_STAY 600000  /* ms: a hop that nobody names is still the core's */
@@ -134,68 +133,6 @@ struct sip_hop core_link_hop_by(struct pcscf *p, struct bytes call_id)
 struct sip_hop core_link_hop(struct pcscf *p)
 {
     return core_link_hop_by(p, BYTES_NONE);
-}
-
-/* ---- the core's side ---- */
-
-bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer)
-{
-    const struct core_link *l = &p->core;
-    for (unsigned i = 0; i < l->n_hops; i++) {
-        const struct next_hop *h = l->hops[i];
-        /* A connection comes from any port; a datagram from the port that we send to. */
-        if (h && (transport == TRANSPORT_UDP ? h->transport == TRANSPORT_UDP && addr_eq(peer, &h->addr)
-                                             : addr_ip_eq(peer, &h->addr)))
-            return true;
-    }
-    return !l->embedded && p->config->core_networks.n &&
-           cidr_set_match(&p->config->core_networks, peer) != NULL;
-}
-
-/* Anybody can write the core's address into a datagram, so it counts only where the core is spoken to: phones
- * that have a UDP listener of their own cannot reach that one, if the operator's network is in order. */
-static bool is_wrong_listener(const struct pcscf *p, const struct flow *f)
-{
-    if (p->config->core_networks.n)
-        return false;
-    for (unsigned i = 0; i < p->core.n_hops; i++) {
-        const struct next_hop *h = p->core.hops[i];
-        if (h && h->transport == TRANSPORT_UDP && addr_eq(&h->addr, &f->peer))
-            return h->flow.udp_index != f->udp_index;
-    }
-    return true;
-}
-
-bool core_link_is_from(const struct pcscf *p, const struct sip_hop *from)
-{
-    if (from->kind == HOP_LOCAL)
-        return true;
-    if (from->flow.transport != TRANSPORT_UDP)
-        return from->flow.side == SIDE_CORE;
-    return !is_wrong_listener(p, &from->flow) && core_link_is_peer(p, TRANSPORT_UDP, &from->flow.peer);
-}
-
-/* Phones come by TLS too, and may share an address with the core (a test, a NAT): so the core's TLS is known
- * by the listener that it was told of as well. */
-uint8_t core_link_side(const struct pcscf *p, const struct conn *c)
-{
-    bool there = c->transport != TRANSPORT_TLS ||
-                 (p->core.reach_transport == TRANSPORT_TLS && addr_eq(&c->local, &p->core.reach));
-    return there && core_link_is_peer(p, (uint8_t)c->transport, &c->peer) ? SIDE_CORE : SIDE_PHONE;
-}
-
-/* Over TLS we would have to know who is there (RFC 5923 9.2), and our listeners ask for no certificate. */
-void core_link_alias(struct pcscf *p, const struct sip_hop *from, uint16_t port)
-{
-    if (from->kind != HOP_FLOW || from->flow.transport != TRANSPORT_TCP)
-        return;
-    struct addr a = from->flow.peer;
-    a.port = port ? port : core_default_port(TRANSPORT_TCP);
-    for (unsigned i = 0; i < p->core.n_hops; i++) {
-        struct next_hop *h = p->core.hops[i];
-        if (h && h->transport == TRANSPORT_TCP && addr_eq(&h->addr, &a) && !ref_eq(h->conn, from->flow.conn))
-            h->alias = from->flow.conn;
-    }
 }
 
 /* ---- life ---- */

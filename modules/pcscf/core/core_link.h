@@ -20,12 +20,21 @@ struct core_place;
 struct core_target;
 struct core_tls;
 struct resolver;
+struct ssl_st;
 
 #define CORE_HOST_MAX   128
 #define CORE_HOPS_MAX   64 /* on each worker; one bit each in core_attempt */
 #define CORE_PLACES_MAX 64
 
 enum { SIDE_PHONE, SIDE_CORE }; /* conn.side */
+
+/* Who came last to the core's listener and was not let in. */
+struct core_refusal {
+    uint64_t at, said_at; /* ms; 0: nobody */
+    struct addr peer;
+    char why[96];
+    char names[CORE_HOST_MAX]; /* whom its certificate speaks for; "": that was not what was wrong */
+};
 
 struct core_link {
     bool embedded; /* no core but the home network within */
@@ -36,10 +45,12 @@ struct core_link {
     struct resolver *resolver;
     struct core_tls *tls;
     _Atomic uint64_t *stats;
-    struct timer sweep;       /* what is not used any more goes */
-    unsigned transports;      /* 1 << enum transport: what we can speak */
-    struct addr reach;        /* where the core reaches us; none when embedded */
-    uint8_t reach_transport;  /* and how, for Path and Record-Route */
+    struct timer sweep;      /* what is not used any more goes */
+    unsigned transports;     /* 1 << enum transport: what we can speak */
+    struct addr reach;       /* where the core reaches us; none when embedded */
+    uint8_t reach_transport; /* and how, for Path and Record-Route */
+    uint16_t tls_listener;   /* over TLS: the listener that this is, as conn.listener */
+    struct core_refusal refused;
     char host[CORE_HOST_MAX]; /* the same as text for Via, Path and Record-Route: "host", "address:port" */
 };
 
@@ -72,11 +83,20 @@ void core_link_learn(struct pcscf *p, const struct sip_uri *route);
 bool core_link_is_from(const struct pcscf *p, const struct sip_hop *from);
 /* Is that an address of the core's (a datagram's with its port)? */
 bool core_link_is_peer(const struct pcscf *p, uint8_t transport, const struct addr *peer);
-/* On which side does a connection stand that was opened to us? SIDE_CORE, SIDE_PHONE. */
-uint8_t core_link_side(const struct pcscf *p, const struct conn *c);
-/* A request came from the core on a connection that it opened; by = its topmost Via says alias and this port
- * (RFC 5923 8): from now on requests to that hop may go there. */
+/* TLS begins on a listener of ours: on the core's, the client's certificate is asked for
+ * (pcscf.core_tls_clients). False: out of memory. */
+bool core_link_ask(struct pcscf *p, const struct conn *c, struct ssl_st *ssl);
+/* And has failed: counted and said, if that was for the certificate. */
+void core_link_refused(struct pcscf *p, const struct conn *c, const struct ssl_st *ssl);
+/* On which side does a connection stand that was opened to us, and is open now? SIDE_CORE, SIDE_PHONE.
+ * Counts.
+ */
+uint8_t core_link_side(struct pcscf *p, const struct conn *c);
+/* A request came from the core on a connection that it opened, and its topmost Via says alias and this port
+ * (RFC 5923 8.2; 0: none): from now on requests to that hop may go there; over TLS if its certificate speaks
+ * for that hop. */
 void core_link_alias(struct pcscf *p, const struct sip_hop *from, uint16_t port);
+void core_link_alias_lost(struct pcscf *p, struct ref conn); /* such a connection is gone */
 
 /* ---- for the core's own parts ---- */
 

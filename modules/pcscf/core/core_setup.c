@@ -54,6 +54,27 @@ static const struct udp_port *any_listener(const struct pcscf *p)
     return udp_port_of(p->w, &pcscf_module, NULL);
 }
 
+static bool nth_listener(const struct pcscf *p, uint8_t transport, unsigned n, struct listening *out)
+{
+    for (unsigned i = 0; listening_get(p->w, i, out); i++)
+        if (out->module == &pcscf_module && out->transport == transport && n-- == 0)
+            return true;
+    return false;
+}
+
+/* The one that has the address at which the core reaches us; behind a NAT none has, and the first is it. */
+static uint16_t find_tls_listener(const struct pcscf *p, const struct addr *reach)
+{
+    struct listening l;
+    uint16_t first = UINT16_MAX;
+    for (unsigned n = 0; nth_listener(p, TRANSPORT_TLS, n, &l); n++) {
+        first = first == UINT16_MAX ? l.index : first;
+        if (l.local.port == reach->port && (addr_is_any(&l.local) || addr_ip_eq(&l.local, reach)))
+            return l.index;
+    }
+    return first;
+}
+
 /* How the core is to speak to us: as we speak to the first that is written. */
 static uint8_t preferred_transport(const struct core_link *l, const struct string_list *core)
 {
@@ -94,7 +115,9 @@ static void find_reach(struct core_link *l, const struct pcscf *p, const struct 
     if (l->reach.family != ADDR_NONE)
         return;
     if (l->reach_transport != TRANSPORT_UDP) {
-        tcp_listener_of(p->w, &pcscf_module, l->reach_transport, &l->reach);
+        struct listening first;
+        if (nth_listener(p, l->reach_transport, 0, &first))
+            l->reach = first.local;
         return;
     }
     const struct udp_port *u = like.family ? core_link_listener(p, &like) : any_listener(p);
@@ -114,6 +137,7 @@ static int set_reach(struct core_link *l, struct pcscf *p, const struct string_l
         return explain(p,
                        "set pcscf.core_address: the address and port at which the core reaches this gateway");
     addr_format(&l->reach, l->host);
+    l->tls_listener = find_tls_listener(p, &l->reach);
     return 0;
 }
 

@@ -1,25 +1,49 @@
 #include "modules/pcscf/core/core_tls.h"
 #include "modules/pcscf/core/cert_name.h"
+#include "modules/pcscf/core/cert_usage.h"
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct core_tls {
     SSL_CTX *ctx;
-    int name_at, wrong_at; /* ex_data of an SSL */
+    STACK_OF(X509_NAME) * authorities; /* of core_tls_ca; NULL: the system's */
+    int name_at, wrong_at;             /* ex_data of an SSL */
+    bool (*knows)(void *arg, X509 *cert);
+    void *arg;
 };
 
-/* Called for each certificate of the chain; 0 is the far end's own. */
+static const SSL *ssl_of(X509_STORE_CTX *sc)
+{
+    return X509_STORE_CTX_get_ex_data(sc, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
+/* Called for each certificate of the chain; 0 is the far end's own, and that it is good comes last. */
 static int on_verify(int good, X509_STORE_CTX *sc)
 {
-    if (!good || X509_STORE_CTX_get_error_depth(sc) != 0)
-        return good;
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(sc, SSL_get_ex_data_X509_STORE_CTX_idx());
+    if (!good)
+        return cert_usage_excuses(sc);
+    if (X509_STORE_CTX_get_error_depth(sc) != 0)
+        return 1;
+    const SSL *ssl = ssl_of(sc);
     const struct core_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     const char *name = SSL_get_ex_data(ssl, t->name_at);
     if (cert_name_matches(X509_STORE_CTX_get_current_cert(sc), name))
         return 1;
     *(bool *)SSL_get_ex_data(ssl, t->wrong_at) = true;
+    X509_STORE_CTX_set_error(sc, X509_V_ERR_HOSTNAME_MISMATCH);
+    return 0;
+}
+
+static int on_verify_client(int good, X509_STORE_CTX *sc)
+{
+    if (!good)
+        return cert_usage_excuses(sc);
+    if (X509_STORE_CTX_get_error_depth(sc) != 0)
+        return 1;
+    const struct core_tls *t = SSL_get_app_data(ssl_of(sc));
+    if (t->knows && t->knows(t->arg, X509_STORE_CTX_get_current_cert(sc)))
+        return 1;
     X509_STORE_CTX_set_error(sc, X509_V_ERR_HOSTNAME_MISMATCH);
     return 0;
 }
@@ -35,11 +59,14 @@ static bool say(struct buf *why, const char *key, const char *file)
     return false;
 }
 
-static bool load_ca(SSL_CTX *ctx, const struct pcscf_config *c, struct buf *why)
+static bool load_ca(struct core_tls *t, const struct pcscf_config *c, struct buf *why)
 {
-    bool good = c->core_tls_ca[0] ? SSL_CTX_load_verify_file(ctx, c->core_tls_ca) == 1
-                                  : SSL_CTX_set_default_verify_paths(ctx) == 1;
-    return good || say(why, "core_tls_ca", c->core_tls_ca);
+    const char *file = c->core_tls_ca;
+    bool good =
+        file[0] ? SSL_CTX_load_verify_file(t->ctx, file) == 1 : SSL_CTX_set_default_verify_paths(t->ctx) == 1;
+    if (good && file[0])
+        t->authorities = SSL_load_client_CA_file(file);
+    return (good && (t->authorities || !file[0])) || say(why, "core_tls_ca", file);
 }
 
 static bool load_own(SSL_CTX *ctx, const struct pcscf_config *c, struct buf *why)
@@ -65,8 +92,7 @@ struct core_tls *core_tls_create(const struct pcscf_config *c, struct buf *why)
     t->ctx = SSL_CTX_new(TLS_client_method());
     t->name_at = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     t->wrong_at = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    if (!t->ctx || t->name_at < 0 || t->wrong_at < 0 || !load_ca(t->ctx, c, why) ||
-        !load_own(t->ctx, c, why)) {
+    if (!t->ctx || t->name_at < 0 || t->wrong_at < 0 || !load_ca(t, c, why) || !load_own(t->ctx, c, why)) {
         core_tls_destroy(t);
         return NULL;
     }
@@ -84,6 +110,7 @@ void core_tls_destroy(struct core_tls *t)
     if (!t)
         return;
     SSL_CTX_free(t->ctx);
+    sk_X509_NAME_pop_free(t->authorities, X509_NAME_free);
     free(t);
 }
 
@@ -103,4 +130,34 @@ SSL *core_tls_client(struct core_tls *t, const char *name, bool *wrong)
     SSL_free(ssl);
     ERR_clear_error();
     return NULL;
+}
+
+/* So that a client with several certificates knows which to show (RFC 8446 4.2.4); not all of the system's.
+ */
+static bool name_authorities(const struct core_tls *t, SSL *ssl)
+{
+    STACK_OF(X509_NAME) *names = t->authorities ? SSL_dup_CA_list(t->authorities) : NULL;
+    if (names)
+        SSL_set_client_CA_list(ssl, names);
+    return names || !t->authorities;
+}
+
+void core_tls_set_known(struct core_tls *t, bool (*knows)(void *arg, X509 *cert), void *arg)
+{
+    t->knows = knows;
+    t->arg = arg;
+}
+
+bool core_tls_ask(struct core_tls *t, SSL *ssl, bool required)
+{
+    static const unsigned char context[] = "sallyport core";
+    SSL_set_app_data(ssl, t);
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), on_verify_client);
+    bool done = SSL_set_num_tickets(ssl, 0) == 1 &&
+                SSL_set_session_id_context(ssl, context, sizeof(context) - 1) == 1 &&
+                SSL_set1_verify_cert_store(ssl, SSL_CTX_get_cert_store(t->ctx)) == 1 &&
+                name_authorities(t, ssl);
+    ERR_clear_error();
+    return done;
 }

@@ -83,12 +83,14 @@ static void closed(struct conn *c)
     const char *why = end_of(h, c, text, sizeof(text));
     if (!h->places || conn_why(c) == CLOSE_SHUTDOWN)
         return;
-    if (!stood) {
+    bool aliased = conn_get(c->w, h->alias) != NULL; /* that will do as well (RFC 5923) */
+    if (!stood && !aliased) {
         next_hop_failed(h, true, why);
         return;
     }
     snprintf(h->why, sizeof(h->why), "%s", why);
-    hop_stream_dial(h);
+    if (!aliased)
+        hop_stream_dial(h);
 }
 
 static struct sip_frame_limits limits_of(const struct next_hop *h)

@@ -77,6 +77,16 @@ void next_hop_failed(struct next_hop *h, bool certain, const char *why)
     hop_probe_due(h); /* find out soon, not at the next turn of the probe */
 }
 
+void next_hop_reached(struct next_hop *h)
+{
+    if (!hop_health_usable(&h->health)) {
+        hop_health_forget(&h->health, h->p->w->now);
+        note_state(h);
+    }
+    if (h->probed && h->places && ref_is_none(h->probe))
+        hop_probe_start(h);
+}
+
 void next_hop_rest(struct next_hop *h, uint32_t seconds)
 {
     h->health.rests = h->p->w->now + (seconds < REST_MAX ? seconds : REST_MAX) * UINT64_C(1000);

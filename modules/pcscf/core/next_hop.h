@@ -32,6 +32,7 @@ struct next_hop {
 
     struct ref conn;  /* ours, from dialling on */
     struct ref alias; /* one that the core opened to us and said is for both ways (RFC 5923) */
+    struct ref told;  /* one of another worker's, which was told so */
     bool open, wrong_name;
     uint64_t opened_at;
     struct sip_framer framer;
@@ -46,6 +47,8 @@ bool next_hop_is(const struct next_hop *h, const struct sip_hop *way);
 /* What requests and probes learn. certain: no doubt is possible (refused, wrong certificate). */
 void next_hop_heard(struct next_hop *h);
 void next_hop_failed(struct next_hop *h, bool certain, const char *why);
+/* There is a way to it again, on which nothing was heard yet: what was certain is no more. */
+void next_hop_reached(struct next_hop *h);
 void next_hop_rest(struct next_hop *h, uint32_t seconds); /* 503 with Retry-After */
 
 /* Makes it, and starts to probe in a moment. NULL: out of memory, or no listener of ours fits (UDP). */
