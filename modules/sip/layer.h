@@ -76,5 +76,5 @@ int client_write_cancel(struct bytes invite, struct bytes reason, struct buf *ou
 
 /* proxy_loop.c: the loop part of our branch for this request (RFC 3261 16.6 item 8, RFC 5393 4.2). */
 uint32_t proxy_loop_hash(const struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);
-/* RFC 3261 16.3: 0, 483 or 482. */
+/* RFC 3261 16.3, RFC 5393 5: 0, 483, 482 or 440. */
 int proxy_verdict(const struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq);

@@ -53,6 +53,7 @@ enum sip_header_id {
     SIP_H_FROM, /* f */
     SIP_H_HISTORY_INFO,
     SIP_H_IDENTITY, /* y */
+    SIP_H_MAX_BREADTH,
     SIP_H_MAX_FORWARDS,
     SIP_H_MIN_EXPIRES,
     SIP_H_MIN_SE,

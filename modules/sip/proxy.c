@@ -1,4 +1,5 @@
 #include "modules/sip/proxy.h"
+#include "modules/sip/breadth.h"
 #include "modules/sip/layer.h"
 #include "modules/sip/proxy_context.h"
 #include <errno.h>
@@ -72,7 +73,9 @@ int proxy_check(struct server_txn *st)
 
     if (!status)
         return 0;
-    sip_layer_count(l, status == 482 ? SIP_STAT_LOOPS : SIP_STAT_TOO_MANY_HOPS);
+    sip_layer_count(l, status == 482   ? SIP_STAT_LOOPS
+                       : status == 483 ? SIP_STAT_TOO_MANY_HOPS
+                                       : SIP_STAT_TOO_BROAD);
     server_txn_refuse(st, status);
     return status;
 }
@@ -90,6 +93,7 @@ struct proxy *proxy_create(struct server_txn *st, const struct proxy_user *user,
     p->st = st;
     p->user = user;
     p->invite = server_txn_is_invite(st);
+    p->breadth = breadth_read(server_txn_request(st));
     p->loop = proxy_loop_hash(p->l, server_txn_from(st), server_txn_request(st));
     server_txn_own(st, &proxy_server_user, p);
     server_txn_trying(st); /* 16.2: at once, for who knows when a phone answers */
@@ -186,8 +190,11 @@ static void proxy_send_due(struct proxy *p)
 {
     for (unsigned i = 0; i < p->n && !p->closed; i++) {
         struct branch *b = p->branches[i];
-        if (!b->started && b->pub.target.group <= p->group)
-            proxy_send(p, b);
+        if (b->started || b->pub.target.group > p->group)
+            continue;
+        if (!breadth_share(p)) /* one after the other, then (RFC 5393 5.3.3) */
+            return;
+        proxy_send(p, b);
     }
 }
 

@@ -1,11 +1,11 @@
 /* proxy: the stateful proxy of RFC 3261 section 16: one response context for a server transaction.
  *
  * Modules. The user (P-CSCF, registrar) decides where a request goes and what is changed in it; this room
- * does the rest: Max-Forwards, Via, loop part, forks in parallel and in groups, 100, provisional and 2xx
- * forwarding, best final response, challenges gathered, CANCEL, timer C, RFC 4320 and 6026. A typical
+ * does the rest: Max-Forwards, Max-Breadth, Via, loop part, forks in parallel and in groups, 100, provisional
+ * and 2xx forwarding, best final response, challenges gathered, CANCEL, timer C, RFC 4320 and 6026. A typical
  * on_request:
  *
- *     if (proxy_check(st))                        // 483 or 482 was sent
+ *     if (proxy_check(st))                        // 483, 482 or 440 was sent
  *         return;
  *     struct proxy *p = proxy_create(st, &my_user, sizeof(struct my_call)); // proxy_data(p) is zeroed
  *     if (!p || proxy_add(p, &(struct proxy_target){.hop = hop, .uri = contact, .route = path}))
@@ -84,7 +84,8 @@ struct proxy_user {
     void (*on_done)(struct proxy *p);              /* the last call: let go of what proxy_data holds */
 };
 
-/* RFC 3261 16.3 (3, 4): Max-Forwards 0 -> 483, a loop -> 482: answered, and the status is returned. 0: go on.
+/* RFC 3261 16.3 (3, 4): Max-Forwards 0 -> 483, a loop -> 482, Max-Breadth 0 -> 440 (RFC 5393 5): answered,
+ * and the status is returned. 0: go on.
  */
 int proxy_check(struct server_txn *st);
 

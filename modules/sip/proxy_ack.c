@@ -1,3 +1,4 @@
+#include "modules/sip/breadth.h"
 #include "modules/sip/layer.h"
 #include "modules/sip/proxy.h"
 #include "modules/sip/proxy_edit.h"
@@ -13,7 +14,8 @@ int proxy_forward_ack(struct sip_layer *l, const struct sip_msg *ack, const stru
 {
     struct sip_edit e;
     char branch[SIP_BRANCH_MAX];
-    struct proxy_onward on = {.uri = how->uri, .route = how->route, .branch = branch};
+    struct proxy_onward on = {
+        .uri = how->uri, .route = how->route, .branch = branch, .breadth = breadth_read(ack)};
 
     if (proxy_verdict(l, &how->from, ack))
         return -ELOOP;

@@ -17,6 +17,8 @@ struct branch {
     uint8_t *kept;               /* and as a candidate (16.7 item 4) */
     size_t kept_n;
 
+    unsigned breadth; /* its share of p->breadth, from when it started until it is done */
+
     bool started; /* left the target set */
     bool done;    /* has its result */
     bool counts;  /* the result is a candidate */
@@ -32,8 +34,9 @@ struct proxy {
     const struct proxy_user *user;
     struct branch *branches[PROXY_TARGETS_MAX];
     unsigned n;
-    unsigned live;  /* branches with a client transaction */
-    unsigned group; /* targets up to here may be sent */
+    unsigned live;    /* branches with a client transaction */
+    unsigned group;   /* targets up to here may be sent */
+    unsigned breadth; /* breadth.h: of all that are under way */
     uint32_t loop;
     int end_status; /* proxy_end: what is to be said upstream */
     bool invite;

@@ -1,3 +1,4 @@
+#include "modules/sip/breadth.h"
 #include "modules/sip/layer.h"
 #include "modules/sip/proxy_context.h"
 #include "modules/sip/proxy_edit.h"
@@ -6,6 +7,7 @@
 void proxy_edit_onward(struct sip_edit *e, const struct sip_msg *rq, const struct proxy_onward *on)
 {
     sip_edit_max_forwards(e);
+    breadth_edit(e, on->breadth);
     if (on->uri.n)
         sip_edit_ruri(e, on->uri);
     if (on->route.n)
@@ -29,6 +31,7 @@ static int branch_write(struct branch *b, const struct sip_msg *rq, struct buf *
         .uri = b->pub.target.uri,
         .route = b->pub.target.route,
         .branch = client_txn_branch(b->ct),
+        .breadth = b->breadth,
         .rport = !sip_hop_reliable(to),
     };
 
@@ -87,6 +90,7 @@ void proxy_send(struct proxy *p, struct branch *b)
 {
     const struct sip_msg *rq = proxy_request(p);
 
+    b->breadth = breadth_share(p);
     b->started = true;
     b->pub.status = 100;
     int rc = rq ? branch_send(b, rq) : -ENOMEM;

@@ -1,3 +1,4 @@
+#include "modules/sip/breadth.h"
 #include "modules/sip/layer.h"
 
 /* Not a secret and the same on every worker: a loop may come back anywhere. */
@@ -67,5 +68,7 @@ int proxy_verdict(const struct sip_layer *l, const struct sip_hop *from, const s
 {
     if (rq->max_forwards == 0)
         return 483;
+    if (breadth_read(rq) == 0)
+        return 440;
     return has_looped(l, from, rq) ? 482 : 0;
 }

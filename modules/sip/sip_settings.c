@@ -84,6 +84,7 @@ static const struct stat_def defs[SIP_STATS] = {
     [SIP_STAT_MEMORY] = COUNTER("sip_refused_total", "reason=\"memory\"", NULL),
     [SIP_STAT_LOOPS] = COUNTER("sip_refused_total", "reason=\"loop\"", NULL),
     [SIP_STAT_TOO_MANY_HOPS] = COUNTER("sip_refused_total", "reason=\"hops\"", NULL),
+    [SIP_STAT_TOO_BROAD] = COUNTER("sip_refused_total", "reason=\"breadth\"", NULL),
 };
 
 const struct stat_table sip_stats = {.room = "sip", .defs = defs, .n = SIP_STATS};

@@ -70,6 +70,7 @@ enum sip_stat {
     SIP_STAT_MEMORY,        /* an allocation failed */
     SIP_STAT_LOOPS,         /* 482 */
     SIP_STAT_TOO_MANY_HOPS, /* 483 */
+    SIP_STAT_TOO_BROAD,     /* 440 */
     SIP_STATS
 };
 extern const struct stat_table sip_stats;

@@ -13,19 +13,8 @@ class ScriptedCore(StubCore):
         self.granted, self.edge, self.paths = list(granted), None, {}
         super().__init__(case, "core", "udp", port)
 
-    def serve_udp(self, s):
-        while True:
-            try:
-                data, peer = s.recvfrom(65536)
-            except OSError:
-                return
-            if not peer:  # shut down
-                return
-            self.edge = peer
-            head, _, body = data.partition(b"\r\n\r\n")
-            self.take(SipMessage.parse(head, body))
-
-    def take(self, message):
+    def take_datagram(self, message, peer):
+        self.edge = peer
         if message.method == "REGISTER":
             self.send(self.registers(message))
         else:

@@ -63,8 +63,11 @@ class StubCore:
             if not peer:  # shut down
                 return
             head, _, body = data.partition(b"\r\n\r\n")
-            for answer in self.answers(SipMessage.parse(head, body)):
-                s.sendto(answer.encode(), peer)
+            self.take_datagram(SipMessage.parse(head, body), peer)
+
+    def take_datagram(self, message, peer):
+        for answer in self.answers(message):
+            self.socket.sendto(answer.encode(), peer)
 
     def serve_streams(self, s):
         while True:
