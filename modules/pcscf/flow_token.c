@@ -27,7 +27,7 @@ uint64_t flow_instance(struct bytes instance)
 
 bool flow_token_seal(struct worker *w, const struct flow_token *t, char dst[static TOKEN_TEXT_MAX])
 {
-    uint8_t plain[FLOW_PLAIN + ROUTE_SET_DIGEST];
+    uint8_t plain[FLOW_PLAIN + ROUTE_DIGEST];
     flow_pack(&t->flow, plain);
     struct wire_out out = wire_out(plain + FLOW_WIRE, sizeof(plain) - FLOW_WIRE);
     wire_put_u64(&out, stamp(w));
@@ -44,7 +44,7 @@ enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, str
 {
     uint8_t plain[TOKEN_PLAIN_MAX];
     size_t n = token_open_text(w->tokens, TOKEN_FLOW, text, plain, sizeof(plain));
-    bool has_route = n == FLOW_PLAIN + ROUTE_SET_DIGEST;
+    bool has_route = n == FLOW_PLAIN + ROUTE_DIGEST;
     if ((n != FLOW_PLAIN && !has_route) || !flow_unpack(bytes_of(plain, FLOW_WIRE), &out->flow))
         return FLOW_TOKEN_FOREIGN;
     struct wire_in in = wire_in(bytes_of(plain + FLOW_WIRE, n - FLOW_WIRE));
@@ -54,7 +54,7 @@ enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, str
     out->emergency = wire_u8(&in);
     out->has_route = has_route;
     if (has_route)
-        memcpy(out->route, wire_bytes(&in, ROUTE_SET_DIGEST).p, ROUTE_SET_DIGEST);
+        memcpy(out->route, wire_bytes(&in, ROUTE_DIGEST).p, ROUTE_DIGEST);
     return made == stamp(w) ? FLOW_TOKEN_OK : FLOW_TOKEN_OLD;
 }
 

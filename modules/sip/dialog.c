@@ -1,4 +1,5 @@
 #include "modules/sip/dialog.h"
+#include "modules/sip/route_set.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -55,28 +56,6 @@ struct sip_uac_request sip_dialog_request(struct sip_dialog *d, const char *meth
     };
 }
 
-/* ---- the route set ---- */
-
-#define ROUTE_SET_MAX 32
-
-bool sip_route_set(const struct sip_msg *m, bool reversed, struct buf *out)
-{
-    struct bytes items[ROUTE_SET_MAX], item;
-    struct sip_nameaddr na;
-    size_t n = 0;
-    struct sip_values it = sip_values(m, SIP_H_RECORD_ROUTE);
-    while (sip_values_next(&it, &item)) {
-        if (n == ROUTE_SET_MAX || !sip_nameaddr_parse(item, &na))
-            return false;
-        items[n++] = item;
-    }
-    for (size_t i = 0; i < n; i++) {
-        buf_str(out, i ? ", " : "");
-        buf_append(out, items[reversed ? n - 1 - i : i]);
-    }
-    return !it.bad && !out->failed;
-}
-
 /* ---- what messages teach ---- */
 
 static bool contact_of(const struct sip_msg *m, struct bytes *target)
@@ -97,7 +76,7 @@ static int establish(struct sip_dialog *d, const struct sip_msg *m, enum sip_hea
     if (!contact_of(m, &f.target))
         return -EBADMSG;
     buf_init(&route);
-    bool ok = sip_route_set(m, !m->request, &route);
+    bool ok = sip_route_set_write(m, !m->request, &route);
     f.route = buf_bytes(&route);
     int rc = ok ? replace(d, &f) : route.failed ? -ENOMEM : -EBADMSG;
     d->established = d->established || rc == 0;

@@ -43,7 +43,3 @@ bool sip_dialog_matches(const struct sip_dialog *d, const struct sip_msg *rq);
  * with: 500 for one older than the last (12.2.2) and when memory is short, 400 without what makes a dialog.
  */
 int sip_dialog_accept(struct sip_dialog *d, const struct sip_msg *rq);
-
-/* Appends the route set that a message's Record-Route makes: as it stands for who got it as a request
- * (12.1.1), reversed for who got it as a response (12.1.2). False: it cannot be parsed, or no memory. */
-bool sip_route_set(const struct sip_msg *m, bool reversed, struct buf *out);

@@ -1,5 +1,6 @@
 #include "modules/ue/ua_call.h"
 #include "appliance/base/random.h"
+#include "modules/sip/route_set.h"
 #include "modules/ue/ua_request.h"
 #include <errno.h>
 #include <stdio.h>
@@ -79,20 +80,11 @@ void ua_call_fail_all(struct sip_ua *ua)
 
 /* Record-Route as a Route: in the order of the message for the called, the other way round for the caller
  * (12.1). */
-static char *route_set(const struct sip_msg *m, bool reverse)
+static char *read_route(const struct sip_msg *m, bool reverse)
 {
-    struct bytes items[32], item;
-    size_t n = 0;
     struct buf out;
-    struct sip_values it = sip_values(m, SIP_H_RECORD_ROUTE);
-    while (n < 32 && sip_values_next(&it, &item))
-        items[n++] = item;
     buf_init(&out);
-    for (size_t i = 0; i < n; i++) {
-        buf_str(&out, i ? ", " : "");
-        buf_append(&out, items[reverse ? n - 1 - i : i]);
-    }
-    char *text = out.failed || it.bad ? NULL : ua_call_text(buf_bytes(&out));
+    char *text = sip_route_set_write(m, reverse, &out) ? ua_call_text(buf_bytes(&out)) : NULL;
     buf_fini(&out);
     return text;
 }
@@ -106,7 +98,7 @@ bool ua_call_take_dialog(struct ua_call *c, const struct sip_msg *m)
     free(c->route);
     free(c->peer_tag);
     c->target = ua_call_text(contact.uri.text);
-    c->route = route_set(m, c->caller);
+    c->route = read_route(m, c->caller);
     c->peer_tag = ua_call_text(c->caller ? m->to_tag : m->from_tag);
     buf_clear(&c->sdp);
     buf_append(&c->sdp, m->body);

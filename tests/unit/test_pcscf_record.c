@@ -2,7 +2,7 @@
  * 3261 12.1, RFC 5658. */
 #include "sip_call.h"
 
-#include "modules/pcscf/call/route_set.h"
+#include "modules/pcscf/call/route_digest.h"
 
 static void the_two_values_of_the_caller_are_sealed_anew(void **state)
 {
@@ -137,11 +137,11 @@ static void the_way_is_still_known_after_a_restart(void **state)
 
 static bool same(const char *a, const char *b)
 {
-    uint8_t one[ROUTE_SET_DIGEST], other[ROUTE_SET_DIGEST];
-    struct route_set s = {.items = {bytes_str(a)}, .n = 1};
-    assert_true(route_set_digest(&s, BYTES("c"), one));
+    uint8_t one[ROUTE_DIGEST], other[ROUTE_DIGEST];
+    struct sip_route_set s = {.items = {bytes_str(a)}, .n = 1};
+    assert_true(route_digest(&s, BYTES("c"), one));
     s.items[0] = bytes_str(b);
-    assert_true(route_set_digest(&s, BYTES("c"), other));
+    assert_true(route_digest(&s, BYTES("c"), other));
     return memcmp(one, other, sizeof(one)) == 0;
 }
 
@@ -156,9 +156,9 @@ static void a_digest_tells_hops_apart(void **state)
     assert_false(same("<sip:ab@c;lr>", "<sip:a:b@c;lr>"));
     assert_false(same("<sip:b;lr>", "<sip:b;lr;lr>"));
     assert_false(same("<sip:b;lr>", "<sip:b;lr?x=y>"));
-    uint8_t d[ROUTE_SET_DIGEST];
-    const struct route_set bad = {.items = {BYTES("nothing")}, .n = 1};
-    assert_false(route_set_digest(&bad, BYTES("c"), d));
+    uint8_t d[ROUTE_DIGEST];
+    const struct sip_route_set bad = {.items = {BYTES("nothing")}, .n = 1};
+    assert_false(route_digest(&bad, BYTES("c"), d));
 }
 
 static void more_hops_than_anybody_needs_are_refused(void **state)
@@ -166,7 +166,7 @@ static void more_hops_than_anybody_needs_are_refused(void **state)
     struct call c = call_begin();
     char routes[8400];
     size_t n = (size_t)snprintf(routes, sizeof(routes), "%s", c.routes_a);
-    for (unsigned i = 0; i <= ROUTE_SET_MAX; i++)
+    for (unsigned i = 0; i <= SIP_ROUTE_SET_MAX; i++)
         n += (size_t)snprintf(routes + n, sizeof(routes) - n, "Route: <sip:h%u;lr>\r\n", i);
     alice_says(&c, "INFO", "c1", 2, routes);
     phone_drop(&c.a, "SIP/2.0 400");

@@ -41,14 +41,14 @@ static void read_ends(const struct passage *g, const struct sip_msg *rq, const s
 
 /* The way behind us: of a calling phone's responses, or of the request to a called one. */
 static bool read_way(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
-                     struct route_set *way)
+                     struct sip_route_set *way)
 {
     if (g->from_phone)
         return record_way(g, rs, way);
-    return rq && route_set_read(rq, SIP_H_RECORD_ROUTE, 0, way);
+    return rq && sip_route_set_read(rq, SIP_H_RECORD_ROUTE, 0, way);
 }
 
-static void write_way(const struct route_set *way, struct buf *out)
+static void write_way(const struct sip_route_set *way, struct buf *out)
 {
     for (unsigned i = 0; i < way->n; i++) {
         if (i)
@@ -61,7 +61,7 @@ static void write_way(const struct route_set *way, struct buf *out)
 static bool read_facts(struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
                        struct dialog_facts *f, struct buf *way_text)
 {
-    struct route_set way;
+    struct sip_route_set way;
     const struct dialog *old = sibling(g);
     read_ends(g, rq, rs, f->text);
     if (read_way(g, rq, rs, &way))

@@ -24,11 +24,11 @@ int record_begin(struct passage *g, const struct sip_msg *rq)
                            .instance = g->instance,
                            .emergency = g->emergency,
                            .has_route = !g->from_phone};
-    struct route_set way;
+    struct sip_route_set way;
     if (t.has_route) {
-        if (!route_set_read(rq, SIP_H_RECORD_ROUTE, 0, &way))
+        if (!sip_route_set_read(rq, SIP_H_RECORD_ROUTE, 0, &way))
             return 400;
-        if (!route_set_digest(&way, rq->call_id, t.route))
+        if (!route_digest(&way, rq->call_id, t.route))
             return 400;
     }
     return flow_token_seal(g->p->w, &t, g->token) ? 0 : 500;
@@ -76,23 +76,23 @@ static bool find_own(const struct passage *g, const struct sip_msg *rs, struct o
     return false;
 }
 
-bool record_way(const struct passage *g, const struct sip_msg *rs, struct route_set *out)
+bool record_way(const struct passage *g, const struct sip_msg *rs, struct sip_route_set *out)
 {
     struct own_values own;
-    return g->token[0] && find_own(g, rs, &own) && route_set_read_above(rs, own.above, out);
+    return g->token[0] && find_own(g, rs, &own) && sip_route_set_read_above(rs, own.above, out);
 }
 
 void record_edit_response(const struct passage *g, const struct sip_msg *rs, struct sip_edit *e)
 {
     struct flow_token t;
-    struct route_set way;
+    struct sip_route_set way;
     struct own_values own;
     char token[TOKEN_TEXT_MAX], phone[ROUTE_URI_MAX], core[ROUTE_URI_MAX];
     if (!g->from_phone || !g->token[0] || rs->status < 101 || rs->status > 299 || !find_own(g, rs, &own))
         return;
     if (flow_token_open(g->p->w, bytes_str(g->token), &t) != FLOW_TOKEN_OK)
         return;
-    t.has_route = route_set_read_above(rs, own.above, &way) && route_set_digest(&way, rs->call_id, t.route);
+    t.has_route = sip_route_set_read_above(rs, own.above, &way) && route_digest(&way, rs->call_id, t.route);
     if (!t.has_route || !flow_token_seal(g->p->w, &t, token) ||
         !route_for_phone(g->p, &g->flow, token, phone) || !route_for_core(g->p, token, false, core))
         return;
@@ -104,10 +104,10 @@ void record_edit_response(const struct passage *g, const struct sip_msg *rs, str
 
 static bool is_way_of(const struct flow_token *t, const struct sip_msg *rq, const struct route_top *top)
 {
-    struct route_set way;
-    uint8_t digest[ROUTE_SET_DIGEST];
-    return t->has_route && route_set_read(rq, SIP_H_ROUTE, top->own, &way) &&
-           route_set_digest(&way, rq->call_id, digest) && memcmp(digest, t->route, sizeof(digest)) == 0;
+    struct sip_route_set way;
+    uint8_t digest[ROUTE_DIGEST];
+    return t->has_route && sip_route_set_read(rq, SIP_H_ROUTE, top->own, &way) &&
+           route_digest(&way, rq->call_id, digest) && memcmp(digest, t->route, sizeof(digest)) == 0;
 }
 
 /* Is it this phone's? */

@@ -16,7 +16,7 @@ int record_begin(struct passage *g, const struct sip_msg *rq);
 void record_edit_request(const struct passage *g, struct sip_edit *e);
 void record_edit_response(const struct passage *g, const struct sip_msg *rs, struct sip_edit *e);
 /* The way behind us that a response gives a calling phone. False: we are not in it, or it cannot be read. */
-bool record_way(const struct passage *g, const struct sip_msg *rs, struct route_set *out);
+bool record_way(const struct passage *g, const struct sip_msg *rs, struct sip_route_set *out);
 
 /* May a phone send this request within a dialog? 0 or the status to refuse with (counted): the token must be
  * of this flow, or of an earlier one of the same user (RFC 5626 5.3.2), and the Routes behind it those that

@@ -9,7 +9,7 @@
  * for requests that went to the older flow. */
 #pragma once
 #include "appliance/base/token.h"
-#include "modules/pcscf/call/route_set.h"
+#include "modules/pcscf/call/route_digest.h"
 #include "modules/pcscf/registration/registration.h"
 
 struct phone {
@@ -56,14 +56,14 @@ void registration_revoke(struct registration *r, const char *why, bool bye);
 void registration_leave(struct registration *r);
 
 /* The sealed name of a flow (RFC 5626 5.2): whose it was, so that he is found again where he has moved to,
- * and in a Record-Route the way that the dialog takes behind us (route_set.h). */
+ * and in a Record-Route the way that the dialog takes behind us (route_digest.h). */
 struct flow_token {
     struct flow flow;
     uint64_t owner;    /* flow_owner() of the address of record that it was made for */
     uint64_t instance; /* flow_instance(): which of his phones */
     bool emergency;    /* a dialog's with the E-CSCF; then the owner may be 0, nobody registered */
     bool has_route;    /* a dialog's, with the digest of its route set */
-    uint8_t route[ROUTE_SET_DIGEST];
+    uint8_t route[ROUTE_DIGEST];
 };
 uint64_t flow_owner(struct bytes aor);
 uint64_t flow_instance(struct bytes instance); /* of +sip.instance, or of what else tells phones apart */

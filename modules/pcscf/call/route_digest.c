@@ -1,36 +1,6 @@
-#include "modules/pcscf/call/route_set.h"
+#include "modules/pcscf/call/route_digest.h"
 #include <openssl/evp.h>
 #include <strings.h>
-
-bool route_set_read(const struct sip_msg *m, enum sip_header_id id, unsigned skip, struct route_set *out)
-{
-    struct sip_values it = sip_values(m, id);
-    struct bytes item;
-    out->n = 0;
-    for (unsigned i = 0; sip_values_next(&it, &item); i++) {
-        if (i < skip)
-            continue;
-        if (out->n == ROUTE_SET_MAX)
-            return false;
-        out->items[out->n++] = item;
-    }
-    return !it.bad;
-}
-
-bool route_set_read_above(const struct sip_msg *rs, unsigned below, struct route_set *out)
-{
-    struct sip_values it = sip_values(rs, SIP_H_RECORD_ROUTE);
-    if (below > ROUTE_SET_MAX)
-        return false;
-    out->n = below;
-    for (unsigned i = below; i > 0; i--) {
-        if (!sip_values_next(&it, &out->items[i - 1]))
-            return false;
-    }
-    return true;
-}
-
-/* ---- the digest ---- */
 
 #define PARAMS_MAX 24
 
@@ -120,7 +90,7 @@ static void add_hop(struct sum *s, struct bytes value)
     add_end(s);
 }
 
-bool route_set_digest(const struct route_set *set, struct bytes call_id, uint8_t out[static ROUTE_SET_DIGEST])
+bool route_digest(const struct sip_route_set *set, struct bytes call_id, uint8_t out[static ROUTE_DIGEST])
 {
     uint8_t whole[EVP_MAX_MD_SIZE];
     struct sum s = {.ctx = EVP_MD_CTX_new()};
@@ -134,6 +104,6 @@ bool route_set_digest(const struct route_set *set, struct bytes call_id, uint8_t
     s.ok = s.ok && EVP_DigestFinal_ex(s.ctx, whole, NULL) == 1;
     EVP_MD_CTX_free(s.ctx);
     if (s.ok)
-        memcpy(out, whole, ROUTE_SET_DIGEST);
+        memcpy(out, whole, ROUTE_DIGEST);
     return s.ok;
 }
