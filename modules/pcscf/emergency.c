@@ -66,10 +66,9 @@ struct bytes emergency_urn(const struct sip_uri *ruri)
 static bool registers_for_one(const struct sip_msg *rq)
 {
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
-    struct bytes item;
     struct sip_contact c;
-    while (sip_values_next(&it, &item)) {
-        if (sip_contact_parse(item, &c) && contact_is_sos(&c))
+    while (contact_next(&it, &c)) {
+        if (contact_is_sos(&c))
             return true;
     }
     return false;

@@ -5,6 +5,7 @@
 #include "modules/pcscf/registration/auth_params.h"
 #include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/registration/contact.h"
+#include "modules/pcscf/registration/contacts.h"
 #include "modules/pcscf/registration/expiry.h"
 #include "modules/pcscf/registration/integrity.h"
 #include "modules/pcscf/registration/sec_agree.h"
@@ -82,7 +83,9 @@ static void check_request(enum integrity said)
     buf_init(&out);
     sec_agree_of(&m, true);
     sec_agree_of(&m, false);
-    expiry_is_too_brief(&config, &m);
+    const struct contacts asked = contacts_read(&m);
+    require(asked.briefest > 0 && (asked.n || !asked.sos));
+    expiry_is_too_brief(&config, &asked);
     integrity_private_id(&m);
     sip_edit_init(&e, &m);
     sec_agree_edit_request(&m, &e);

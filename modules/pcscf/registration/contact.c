@@ -4,6 +4,16 @@
 #define PRESET 3600 /* RFC 3261 10.2.1.1 */
 #define SOS    "#sos"
 
+bool contact_next(struct sip_values *it, struct sip_contact *c)
+{
+    struct bytes item;
+    while (sip_values_next(it, &item)) {
+        if (sip_contact_parse(item, c))
+            return true;
+    }
+    return false;
+}
+
 bool contact_is_sos(const struct sip_contact *c)
 {
     return !c->na.star && sip_uri_is_sip(&c->na.uri) && sip_uri_param(&c->na.uri, BYTES("sos"), NULL);
@@ -39,10 +49,9 @@ static bool is_binding(const struct sip_contact *c, const struct sip_contact *as
 uint32_t contact_granted(const struct sip_msg *rs, const struct sip_contact *asked, struct bytes key)
 {
     struct sip_values it = sip_values(rs, SIP_H_CONTACT);
-    struct bytes item;
-    while (sip_values_next(&it, &item)) {
-        struct sip_contact c;
-        if (sip_contact_parse(item, &c) && !c.na.star && is_binding(&c, asked, key))
+    struct sip_contact c;
+    while (contact_next(&it, &c)) {
+        if (!c.na.star && is_binding(&c, asked, key))
             return contact_expires(rs, &c);
     }
     return 0;

@@ -6,6 +6,9 @@
 #include "modules/sip/contact_key.h"
 #include "modules/sip/msg.h"
 
+/* The next of a message's Contacts that can be read; it may be "*". What cannot is the home network's to
+ * refuse. */
+bool contact_next(struct sip_values *it, struct sip_contact *c);
 /* The Contact of an emergency registration? */
 bool contact_is_sos(const struct sip_contact *c);
 /* Seconds that the phone asks for: the contact's own, else the header's, else an hour. */

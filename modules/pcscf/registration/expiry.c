@@ -1,34 +1,18 @@
 #include "modules/pcscf/registration/expiry.h"
 #include "modules/pcscf/pcscf.h"
 #include "modules/pcscf/registration/contact.h"
+#include "modules/pcscf/registration/contacts.h"
 
-static bool is_too_brief(const struct sip_msg *rq, const struct sip_contact *c, uint32_t least)
+bool expiry_is_too_brief(const struct pcscf_config *config, const struct contacts *asked)
 {
-    uint32_t asked = contact_expires(rq, c);
-    return !c->na.star && !contact_is_sos(c) && asked > 0 && asked < least;
-}
-
-bool expiry_is_too_brief(const struct pcscf_config *config, const struct sip_msg *rq)
-{
-    uint32_t least = (uint32_t)(config->min_expires / 1000);
-    struct sip_values it = sip_values(rq, SIP_H_CONTACT);
-    struct bytes item;
-    struct sip_contact c;
-    while (least && sip_values_next(&it, &item)) {
-        if (sip_contact_parse(item, &c) && is_too_brief(rq, &c, least))
-            return true;
-    }
-    return false;
+    return asked->briefest < (uint32_t)(config->min_expires / 1000);
 }
 
 /* Every one of them: which of two counts is the reader's choice. */
-static void lower_contact(struct bytes item, uint32_t most, struct bytes text, struct sip_edit *e)
+static void lower_contact(const struct sip_contact *c, uint32_t most, struct bytes text, struct sip_edit *e)
 {
-    struct sip_contact c;
     struct sip_param p;
-    if (!sip_contact_parse(item, &c) || c.na.star)
-        return;
-    struct bytes rest = c.na.params;
+    struct bytes rest = c->na.params; /* of "*" there are none */
     while (sip_param_next(&rest, &p) == 1) {
         if (!bytes_ieq(p.name, BYTES("expires")) || sip_expires_value(p.value) <= most)
             continue;
@@ -45,12 +29,12 @@ void expiry_edit(const struct pcscf_config *config, const struct sip_msg *rq, st
     uint32_t most = (uint32_t)(config->max_expires / 1000);
     const struct sip_contact unsaid = {0};
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
-    struct bytes item;
+    struct sip_contact c;
     if (!most || !sip_msg_has(rq, SIP_H_CONTACT))
         return;
     struct bytes text = sip_edit_text(e, "%u", most);
-    while (sip_values_next(&it, &item))
-        lower_contact(item, most, text, e);
+    while (contact_next(&it, &c))
+        lower_contact(&c, most, text, e);
     if (contact_expires(rq, &unsaid) > most)
         sip_edit_set(e, SIP_H_EXPIRES, text);
 }

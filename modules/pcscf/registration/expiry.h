@@ -7,9 +7,10 @@
 #pragma once
 #include "modules/sip/edit.h"
 
+struct contacts;
 struct pcscf_config;
 
 /* Some contact asks for less than the minimum, and is not to be taken out: answer 423. */
-bool expiry_is_too_brief(const struct pcscf_config *config, const struct sip_msg *rq);
+bool expiry_is_too_brief(const struct pcscf_config *config, const struct contacts *asked);
 /* Lowers what is above the maximum. */
 void expiry_edit(const struct pcscf_config *config, const struct sip_msg *rq, struct sip_edit *e);

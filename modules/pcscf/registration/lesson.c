@@ -55,11 +55,8 @@ static void learn_contact(const struct lesson *l, const struct sip_contact *aske
 static void learn_contacts(const struct lesson *l, struct registration_facts *facts)
 {
     struct sip_values it = sip_values(l->rq, SIP_H_CONTACT);
-    struct bytes item;
-    while (sip_values_next(&it, &item)) {
-        struct sip_contact c;
-        if (!sip_contact_parse(item, &c))
-            continue;
+    struct sip_contact c;
+    while (contact_next(&it, &c)) {
         if (c.na.star)
             phone_unregister_all(l->p, l->flow, facts->aor);
         else

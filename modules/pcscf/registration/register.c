@@ -1,12 +1,12 @@
 #include "modules/pcscf/registration/register.h"
 #include "modules/pcscf/core/core_attempt.h"
-#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/policy/backoff.h"
 #include "modules/pcscf/registration/access_network.h"
 #include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/registration/contact.h"
+#include "modules/pcscf/registration/contacts.h"
 #include "modules/pcscf/registration/expiry.h"
 #include "modules/pcscf/registration/lesson.h"
 #include "modules/pcscf/registration/sec_agree.h"
@@ -169,40 +169,23 @@ static bool is_new(const struct phone *ph, const struct sip_msg *rq, struct byte
 
 /* Said before the home network hears of it: once it has bound a contact, the phone must be reachable by it.
  */
-static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq, struct bytes aor)
+static bool too_many(struct pcscf *p, const struct phone *ph, const struct sip_msg *rq, struct bytes aor,
+                     const struct contacts *asked)
 {
     unsigned had = ph ? ph->n : 0, n = had;
-    bool sos = false;
     struct sip_values it = sip_values(rq, SIP_H_CONTACT);
-    struct bytes item;
     struct sip_contact c;
-    if (had + sip_values_count(rq, SIP_H_CONTACT) <= phone_room(p, false))
+    if (had + asked->n <= phone_room(p, false))
         return false; /* which is nearly always so */
-    while (sip_values_next(&it, &item)) {
-        if (!sip_contact_parse(item, &c))
-            continue;
+    while (contact_next(&it, &c))
         n += is_new(ph, rq, aor, &c);
-        sos = sos || contact_is_sos(&c);
-    }
-    return n > had && n > phone_room(p, sos);
+    return n > had && n > phone_room(p, asked->sos);
 }
 
-/* Of the first contact: a phone speaks for itself alone. */
-static uint64_t instance_of(const struct sip_msg *rq)
-{
-    struct sip_values it = sip_values(rq, SIP_H_CONTACT);
-    struct bytes item;
-    struct sip_contact c;
-    char key[SIP_CONTACT_KEY_MAX];
-    if (!sip_values_next(&it, &item) || !sip_contact_parse(item, &c) || c.na.star)
-        return 0;
-    return flow_instance(c.instance.n ? c.instance : bytes_of(key, contact_binding(&c, key)));
-}
-
-static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct contacts *asked)
 {
     char line[48];
-    if (!expiry_is_too_brief(p->config, rq))
+    if (!expiry_is_too_brief(p->config, asked))
         return false;
     pcscf_count(p, PCSCF_REFUSED_INTERVAL);
     snprintf(line, sizeof(line), "Min-Expires: %lld\r\n", (long long)(p->config->min_expires / 1000));
@@ -211,7 +194,8 @@ static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct
 }
 
 /* 0, or the status to refuse with. */
-static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, struct registering *g)
+static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq,
+                 const struct contacts *asked, struct registering *g)
 {
     char token[TOKEN_TEXT_MAX], aor[SIP_AOR_MAX];
     const struct phone *ph = phone_find(p, f);
@@ -219,10 +203,10 @@ static int begin(struct pcscf *p, const struct flow *f, const struct sip_msg *rq
     g->integrity = integrity_of(ph, f, rq);
     g->agreement = sec_agree_of(rq, f->transport == TRANSPORT_TLS);
     size_t n = sip_aor(&rq->to.uri, aor, sizeof(aor));
-    if (too_many(p, ph, rq, bytes_of(aor, n)))
+    if (too_many(p, ph, rq, bytes_of(aor, n), asked))
         return 403;
     const struct flow_token t = {
-        .flow = *f, .owner = flow_owner(bytes_of(aor, n)), .instance = instance_of(rq)};
+        .flow = *f, .owner = flow_owner(bytes_of(aor, n)), .instance = asked->instance};
     /* RFC 5626 5.1: "ob" says that nobody stands between us and the phone */
     bool first = sip_values_count(rq, SIP_H_VIA) == 1;
     return flow_token_seal(p->w, &t, token) && route_for_core(p, token, first, g->path) ? 0 : 500;
@@ -248,10 +232,11 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
     if (backoff_refuses(p, st, rq))
         return;
     struct registering g;
+    const struct contacts asked = contacts_read(rq);
     struct sip_hop core = core_link_hop_by(p, rq->call_id);
-    if (refuse_interval(p, st, rq))
+    if (refuse_interval(p, st, &asked))
         return;
-    if (hop_control_drops(p, &core, emergency_is(p, server_txn_from(st), rq))) {
+    if (hop_control_drops(p, &core, asked.sos)) {
         server_txn_refuse_with(st, 503, BYTES_NONE); /* RFC 7339 5.10: without Retry-After */
         return;
     }
@@ -260,7 +245,7 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
         server_txn_refuse(st, 503);
         return;
     }
-    int status = begin(p, &server_txn_from(st)->flow, rq, &g);
+    int status = begin(p, &server_txn_from(st)->flow, rq, &asked, &g);
     if (status)
         server_txn_refuse(st, status);
     else
