@@ -61,16 +61,64 @@ bool route_contact_for_core(const struct pcscf *p, const char *user, char dst[st
     return core_uri(p, user, "", dst);
 }
 
+/* ---- ours ---- */
+
+/* RFC 3261 19.1.2. */
+static uint16_t port_of(const struct sip_uri *uri)
+{
+    struct bytes transport = BYTES_NONE;
+    if (uri->host.port)
+        return uri->host.port;
+    sip_uri_param(uri, BYTES("transport"), &transport);
+    return uri->scheme == SIP_URI_SIPS || bytes_ieq(transport, BYTES("tls")) ? 5061 : 5060;
+}
+
+/* UDP has ports of its own; which stream it is, not all write as they mean it. */
+static bool may_mean(const struct sip_uri *uri, uint8_t transport)
+{
+    struct bytes said;
+    if (uri->scheme != SIP_URI_SIPS && !sip_uri_param(uri, BYTES("transport"), &said))
+        return true;
+    bool udp = uri->scheme != SIP_URI_SIPS && bytes_ieq(said, BYTES("udp"));
+    return udp == (transport == TRANSPORT_UDP);
+}
+
+/* Is that one of the ports at which we are reached? The core may have another one of the same address. */
+static bool is_our_port(const struct pcscf *p, const struct sip_uri *uri)
+{
+    const uint16_t port = port_of(uri);
+    struct listening l;
+    unsigned i = 0;
+    if (p->config->port && port == p->config->port && may_mean(uri, TRANSPORT_TLS))
+        return true;
+    if (p->core.reach.family && port == p->core.reach.port && may_mean(uri, p->core.reach_transport))
+        return true;
+    for (; listening_get(p->w, i, &l); i++)
+        if ((!l.module || l.module == &pcscf_module) && l.local.port == port && may_mean(uri, l.transport))
+            return true;
+    return i == 0 && (port == 443 || port == 5060); /* as phone_port() has it without a door */
+}
+
+static bool is_reach(const struct core_link *l, const struct sip_uri *uri)
+{
+    return l->reach.family && uri->host.kind != SIP_HOST_NAME && addr_ip_eq(&uri->host.addr, &l->reach) &&
+           port_of(uri) == l->reach.port && may_mean(uri, l->reach_transport);
+}
+
+/* A name leaves it to DNS then (RFC 3263 4.2). An address means 5060, but where no core is outside, we write
+ * it without ourselves. */
+static bool needs_no_port(const struct pcscf *p, const struct sip_uri *uri)
+{
+    return !uri->host.port && (uri->host.kind == SIP_HOST_NAME || p->core.reach.family == ADDR_NONE);
+}
+
 bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
 {
     if (!sip_uri_is_sip(uri))
         return false;
-    if (bytes_ieq(uri->host.text, bytes_str(p->host)))
+    if (is_reach(&p->core, uri))
         return true;
-    if (p->core.reach.family == ADDR_NONE || uri->host.kind == SIP_HOST_NAME)
-        return false;
-    uint16_t port = uri->host.port ? uri->host.port : 5060;
-    return addr_ip_eq(&uri->host.addr, &p->core.reach) && port == p->core.reach.port;
+    return bytes_ieq(uri->host.text, bytes_str(p->host)) && (needs_no_port(p, uri) || is_our_port(p, uri));
 }
 
 bool route_leads_back(const struct pcscf *p, struct bytes values)

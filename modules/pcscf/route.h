@@ -18,6 +18,7 @@ bool route_contact_for_core(const struct pcscf *p, const char *user, char dst[st
 /* "host:port" of a phone's side, for Via. */
 bool route_phone_host(const struct pcscf *p, const struct flow *f, char *dst, size_t cap);
 
+/* Is it one of the names or addresses at which we are reached, with one of our ports? */
 bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri);
 
 struct route_top {

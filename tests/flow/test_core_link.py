@@ -149,6 +149,51 @@ def large_over_udp(case):
     gateway.stop()
 
 
+def last_resort(case):
+    """One hop, that has fallen silent to OPTIONS: what is asked of it now and then all the same brings it back."""
+    port, = free_ports(1)
+    core = StubCore(case, "core", "udp", port)
+    gateway = start_edge(case, "resort", [f"udp:127.0.0.1:{port}"], threads=1)
+    wait_hops(gateway, [1, 0])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    core.silent = {"*"}
+    wait_hops(gateway, [0, 0])
+    trial = phone.message("sip:bob@ims.test", "is anybody there?")
+    wait_for(lambda: core.requests("MESSAGE"), 5, "one request at a hop that is down")
+    began = time.monotonic()
+    refused = phone.register(good=(503,))
+    check(refused.get("Retry-After") and time.monotonic() - began < 0.9, "the others are not refused at once")
+    check_equal(gateway.stat("sip_core_last_resort_total"), 1, "requests that tried it")
+    core.silent = {"OPTIONS"}
+    check_equal(phone.response_to(trial).status, 200, "the MESSAGE that tried it")
+    phone.register()
+    check("sip.next_hop_up" in gateway.process.output().split("sip.next_hop_down")[-1], "it is not said to be up")
+    case.say("all down: one request a second finds out, and the first answer is enough")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def on_our_address(case):
+    """pcscf.host is an address, and the core lives on it: its Routes are not taken for ours."""
+    port, = free_ports(1)
+    core = StubCore(case, "neighbour", "udp", port)
+    core.record_route = [f"<sip:127.0.0.1:{port};lr>"]
+    gateway = start_edge(case, "neighbour", [f"udp:127.0.0.1:{port}"], host="127.0.0.1")
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    call = phone.invite("sip:bob@ims.test")
+    call.wait(200)
+    wait_for(lambda: core.requests("ACK"), 5, "the ACK at the core")
+    bye = call.in_dialog("BYE")
+    phone.send(bye)
+    check_equal(phone.response_to(bye).status, 200, "BYE")
+    check_equal(core.requests("BYE")[0].all("Route"), core.record_route, "Routes of the BYE at the core")
+    case.say("the core's port on our own address is the core's")
+    gateway.check_alive()
+    gateway.stop()
+
+
 def opened_by_the_core(case):
     """RFC 5923: the core's own connection is used for both ways, from the first request on that says so."""
     edge, port = free_ports(2)
@@ -226,6 +271,8 @@ def test(case):
     fixed_over_tcp(case)
     without_probes(case)
     large_over_udp(case)
+    last_resort(case)
+    on_our_address(case)
     opened_by_the_core(case)
     over_tls(case)
 

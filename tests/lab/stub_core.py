@@ -16,6 +16,7 @@ class StubCore:
         self.name, self.transport, self.port, self.tls = name, transport, port, tls
         self.service_route = service_route or f"<sip:orig@127.0.0.1:{port};lr>"
         self.silent, self.refuses, self.hangs_up = set(), {}, set()
+        self.record_route = []  # what it puts before those of an INVITE
         self.seen, self.connections, self.failed_handshakes = [], [], 0
         self.ended = False
         self.open()
@@ -134,6 +135,7 @@ class StubCore:
         if request.method == "INVITE":
             yield self.reply(request, "100 Trying")
             yield self.reply(request, "200 OK", [("Contact", f"<sip:callee@127.0.0.1:{self.port}>"),
+                                                 *(("Record-Route", r) for r in self.record_route),
                                                  *(("Record-Route", r) for r in request.all("Record-Route")),
                                                  ("Content-Type", "application/sdp")], SDP)
             return

@@ -220,8 +220,8 @@ static void ours_comes_first(void **state)
 {
     struct scene s = scene_create(TRANSPORT_TCP);
     struct next_hop *h = hop_of(&s, 0);
-    hop_health_good(&h->health, 0);
-    hop_health_good(&h->health, 0);
+    hop_health_good(&h->health, false, 0);
+    hop_health_good(&h->health, false, 0);
     connects(&s, 0, TRANSPORT_TCP);
     asks(&s, "TCP", "10.0.0.99", ";alias");
     struct fake_phone theirs = s.core;

@@ -185,6 +185,9 @@ static void with_all_down_503_says_when_to_come_again(void **state)
     pair_registers(&pair);
     next_hop_failed(hop_of_pair(&pair, 0), true, "test");
     next_hop_failed(hop_of_pair(&pair, 1), true, "test");
+    pair_calls(&pair, "c0"); /* one may find out */
+    phone_drop(&pair.a, "INVITE");
+    phone_drop(&pair.alice, "SIP/2.0 100");
     phone_register_once(&pair.alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
     char *m = phone_expect(&pair.alice, "SIP/2.0 503");
     assert_string_not_equal(header_of(m, "Retry-After", 0), "");
@@ -193,6 +196,74 @@ static void with_all_down_503_says_when_to_come_again(void **state)
     m = phone_expect(&pair.alice, "SIP/2.0 503");
     assert_string_not_equal(header_of(m, "Retry-After", 0), "");
     free(m);
+    world_destroy(pair.world);
+}
+
+static unsigned registers_and_is_refused(struct pair *pair)
+{
+    unsigned n = 0;
+    phone_register_once(&pair->alice, "Contact: <sip:alice@192.168.7.1:5060>\r\n", "Expires: 600\r\n", "");
+    for (char *m; (m = phone_get(&pair->alice)); free(m))
+        n += strncmp(m, "SIP/2.0 503", 11) == 0;
+    return n;
+}
+
+/* All are silent: of many requests one a second is sent, to who was heard last. */
+static void where_all_are_silent_one_now_and_then_finds_out(void **state)
+{
+    struct pair pair = pair_create();
+    pair_registers(&pair);
+    struct next_hop *a = hop_of_pair(&pair, 0), *b = hop_of_pair(&pair, 1);
+    for (int i = 0; i < HOP_FALL; i++) {
+        next_hop_failed(a, false, "test");
+        next_hop_failed(b, false, "test");
+    }
+    unsigned refused = 0;
+    for (int i = 0; i < 20; i++) {
+        refused += registers_and_is_refused(&pair);
+        world_wait(pair.world, 100);
+    }
+    assert_int_equal(refused, 18);
+    assert_int_equal(pair_count(&pair, CORE_LAST_RESORT), 2);
+    phone_expect_none(&pair.b);
+    assert_false(hop_health_usable(&a->health));
+
+    char *m = phone_expect(&pair.a, "REGISTER"); /* the first answer, and all may pass */
+    hop_answers(&pair, &pair.a, m, "200 OK", GRANTED);
+    free(m);
+    assert_int_equal(a->health.state, HOP_UP);
+    while ((m = phone_get(&pair.a)))
+        free(m);
+    assert_int_equal(registers_and_is_refused(&pair), 0);
+    phone_drop(&pair.a, "REGISTER");
+    assert_int_equal(pair_count(&pair, CORE_LAST_RESORT), 2);
+    world_destroy(pair.world);
+}
+
+static void who_was_silent_is_tried_before_who_refused(void **state)
+{
+    struct pair pair = pair_create();
+    pair_registers(&pair); /* a was heard last */
+    next_hop_failed(hop_of_pair(&pair, 0), true, "test");
+    for (int i = 0; i < HOP_FALL; i++)
+        next_hop_failed(hop_of_pair(&pair, 1), false, "test");
+    registers_and_is_refused(&pair);
+    phone_drop(&pair.b, "REGISTER");
+    phone_expect_none(&pair.a);
+    world_wait(pair.world, 4000); /* it fails: there is no second last resort for it */
+    phone_expect_none(&pair.a);
+    world_destroy(pair.world);
+}
+
+static void with_another_up_one_answer_does_not_do(void **state)
+{
+    struct pair pair = pair_create();
+    next_hop_failed(hop_of_pair(&pair, 0), true, "test");
+    next_hop_heard(hop_of_pair(&pair, 0));
+    assert_int_equal(hop_of_pair(&pair, 0)->health.state, HOP_DOWN);
+    next_hop_failed(hop_of_pair(&pair, 1), true, "test");
+    next_hop_heard(hop_of_pair(&pair, 1));
+    assert_int_equal(hop_of_pair(&pair, 1)->health.state, HOP_UP);
     world_destroy(pair.world);
 }
 
@@ -290,6 +361,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_sent_goes_on_at_once),
         cmocka_unit_test(what_is_down_is_passed_over),
         cmocka_unit_test(with_all_down_503_says_when_to_come_again),
+        cmocka_unit_test(where_all_are_silent_one_now_and_then_finds_out),
+        cmocka_unit_test(who_was_silent_is_tried_before_who_refused),
+        cmocka_unit_test(with_another_up_one_answer_does_not_do),
         cmocka_unit_test(a_caller_who_gave_up_is_not_sent_on),
         cmocka_unit_test(one_call_id_keeps_to_one_hop),
         cmocka_unit_test(a_route_of_the_cores_is_followed),

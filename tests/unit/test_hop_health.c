@@ -13,10 +13,10 @@ static void unknown_is_usable_and_one_answer_makes_it_up(void **state)
 {
     struct hop_health h = {0};
     assert_true(hop_health_usable(&h));
-    assert_true(hop_health_good(&h, 10));
+    assert_true(hop_health_good(&h, false, 10));
     assert_int_equal(h.state, HOP_UP);
     assert_int_equal(h.since, 10);
-    assert_false(hop_health_good(&h, 20)); /* no change */
+    assert_false(hop_health_good(&h, false, 20)); /* no change */
     assert_int_equal(h.since, 10);
 }
 
@@ -24,7 +24,7 @@ static void one_silence_is_none(void **state)
 {
     struct hop_health h = {.state = HOP_UP};
     assert_false(hop_health_bad(&h, false, 10));
-    assert_false(hop_health_good(&h, 11)); /* in a row, they must be */
+    assert_false(hop_health_good(&h, false, 11)); /* in a row, they must be */
     assert_false(hop_health_bad(&h, false, 12));
     assert_true(hop_health_usable(&h));
     assert_true(hop_health_bad(&h, false, 13));
@@ -45,11 +45,40 @@ static void it_rises_by_two_answers_in_a_row(void **state)
 {
     struct hop_health h = {0};
     hop_health_bad(&h, true, 0);
-    assert_false(hop_health_good(&h, 1));
+    assert_false(hop_health_good(&h, false, 1));
     assert_false(hop_health_bad(&h, false, 2));
-    assert_false(hop_health_good(&h, 3));
-    assert_true(hop_health_good(&h, 4));
+    assert_false(hop_health_good(&h, false, 3));
+    assert_true(hop_health_good(&h, false, 4));
     assert_int_equal(h.state, HOP_UP);
+}
+
+static void who_is_alone_rises_with_the_first(void **state)
+{
+    struct hop_health h = {0};
+    hop_health_bad(&h, false, 0);
+    hop_health_bad(&h, false, 0);
+    assert_true(hop_health_good(&h, true, 1));
+    assert_int_equal(h.state, HOP_UP);
+}
+
+static void while_it_is_down_it_is_tried_once_in_a_while(void **state)
+{
+    struct hop_health h = {0};
+    assert_false(hop_health_may_try(&h, 0)); /* nobody says that it is down */
+    hop_health_bad(&h, false, 10);
+    hop_health_bad(&h, false, 10);
+    assert_false(h.refused);
+    assert_true(hop_health_may_try(&h, 10));
+    assert_false(hop_health_may_try(&h, 10 + HOP_TRIAL - 1));
+    assert_true(hop_health_may_try(&h, 10 + HOP_TRIAL));
+    assert_false(hop_health_bad(&h, true, 20));
+    assert_true(h.refused);
+    assert_false(hop_health_may_try(&h, 20));
+    hop_health_good(&h, true, 30);
+    assert_false(h.refused);
+    assert_true(hop_health_bad(&h, true, 40)); /* and what was before counts no more */
+    assert_true(h.refused);
+    assert_true(hop_health_may_try(&h, 40));
 }
 
 static void probes_come_more_seldom_while_it_is_down(void **state)
@@ -62,9 +91,9 @@ static void probes_come_more_seldom_while_it_is_down(void **state)
     hop_health_bad(&h, false, 0);
     for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
         assert_int_equal(hop_health_next(&h, 10000), waits[i]);
-    hop_health_good(&h, 1);
+    hop_health_good(&h, false, 1);
     assert_int_equal(hop_health_next(&h, 10000), 1000); /* it is coming back */
-    hop_health_good(&h, 2);
+    hop_health_good(&h, false, 2);
     assert_int_equal(hop_health_next(&h, 10000), 10000);
 }
 
@@ -145,6 +174,8 @@ int main(void)
         cmocka_unit_test(one_silence_is_none),
         cmocka_unit_test(no_doubt_takes_it_down_at_once),
         cmocka_unit_test(it_rises_by_two_answers_in_a_row),
+        cmocka_unit_test(who_is_alone_rises_with_the_first),
+        cmocka_unit_test(while_it_is_down_it_is_tried_once_in_a_while),
         cmocka_unit_test(probes_come_more_seldom_while_it_is_down),
         cmocka_unit_test(who_rests_is_usable_but_not_willing),
         cmocka_unit_test(the_running_sum_decides),

@@ -1,6 +1,6 @@
 /* Our own URIs, flow tokens and sorting: RFC 5626 5.2 and 5.3, RFC 3261 16.4, RFC 5658. */
 #include "modules/pcscf/route.h"
-#include "sip_world.h"
+#include "tls_phone.h"
 
 static struct pcscf *edge(struct world *world)
 {
@@ -60,6 +60,66 @@ static void a_route_of_somebody_else_is_not_ours(void **state)
     t = top_of(world, "");
     assert_int_equal(t.own, 0);
     assert_false(t.has_next);
+    world_destroy(world);
+}
+
+/* The core may live on our own address. */
+static void of_our_address_only_our_ports_are_ours(void **state)
+{
+    static const struct {
+        const char *uri;
+        bool ours;
+    } cases[] = {
+        {"sip:x@10.0.0.1:443;transport=tls;lr", true},
+        {"sip:x@10.0.0.1:443;lr", true},
+        {"sip:x@10.0.0.1:443;transport=udp;lr", false},
+        {"sips:x@10.0.0.1:443;lr", true},
+        {"sip:x@10.0.0.1:8443;transport=tls", true}, /* pcscf.port */
+        {"sip:x@10.0.0.1:5062;lr", true},
+        {"sip:x@10.0.0.1:5062;transport=UDP;lr", true},
+        {"sip:x@10.0.0.1:5062;transport=tcp;lr", false}, /* the core's */
+        {"sip:x@10.0.0.1:3478;lr", false},               /* TURN's */
+        {"sip:x@10.0.0.1:5070;lr", true},                /* where the core reaches us, through a NAT */
+        {"sip:x@10.0.0.1;lr", false},                    /* 5060 */
+        {"sips:x@10.0.0.1;lr", false},                   /* 5061 */
+        {"sip:x@10.0.0.1:5080;lr", false},
+        {"sip:x@10.0.0.2:443;lr", false},
+        {"tel:+15551234", false},
+    };
+    struct world *world = world_create_stored("pcscf { host = \"10.0.0.1\" port = 8443 }", NULL);
+    struct pcscf *p = edge(world);
+    struct door *d = tls_door(world->w[0]);
+    static const struct module turn = {.name = "turn"};
+    struct udp_socket udp = {.port = {.module = &pcscf_module, .local = {.family = ADDR_V4, .port = 5062}}};
+    d->listeners[0] =
+        (struct listener){.transport = TRANSPORT_TLS, .local = {.family = ADDR_V4, .port = 443}};
+    d->listeners[1] = (struct listener){
+        .module = &turn, .transport = TRANSPORT_TCP, .local = {.family = ADDR_V4, .port = 3478}};
+    d->n_listeners = 2;
+    d->udp[d->n_udp++] = &udp;
+    p->core.reach = (struct addr){.family = ADDR_V4, .port = 5070, .ip = {10, 0, 0, 1}};
+    p->core.reach_transport = TRANSPORT_UDP;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct sip_uri u;
+        assert_true(sip_uri_parse(bytes_str(cases[i].uri), &u));
+        if (route_is_ours(p, &u) != cases[i].ours)
+            fail_msg("%s", cases[i].uri);
+    }
+    p->core.reach.family = ADDR_NONE; /* no core outside: our own URIs have no port */
+    struct sip_uri u;
+    assert_true(sip_uri_parse(BYTES("sip:tok@10.0.0.1;lr"), &u));
+    assert_true(route_is_ours(p, &u));
+    tls_world_destroy(world);
+}
+
+static void a_name_without_a_port_is_ours(void **state)
+{
+    struct world *world = world_create();
+    struct sip_uri u;
+    assert_true(sip_uri_parse(BYTES("sip:tok@gw.ims.test;transport=tls;lr"), &u));
+    assert_true(route_is_ours(edge(world), &u));
+    assert_true(sip_uri_parse(BYTES("sip:tok@gw.ims.test:5099;lr"), &u)); /* somebody else's, of that name */
+    assert_false(route_is_ours(edge(world), &u));
     world_destroy(world);
 }
 
@@ -152,6 +212,8 @@ int main(void)
         cmocka_unit_test(a_pair_of_one_token_is_ours),
         cmocka_unit_test(the_pair_of_the_other_phone_is_left_for_the_next_round),
         cmocka_unit_test(a_route_of_somebody_else_is_not_ours),
+        cmocka_unit_test(of_our_address_only_our_ports_are_ours),
+        cmocka_unit_test(a_name_without_a_port_is_ours),
         cmocka_unit_test(a_broken_route_is_said),
         cmocka_unit_test(a_token_opens_to_its_flow_on_every_worker),
         cmocka_unit_test(a_changed_token_is_foreign),

@@ -116,6 +116,16 @@ struct sip_hop core_link_choose(struct core_place *place, uint64_t seed, uint64_
     return SIP_HOP_NONE;
 }
 
+/* Nothing is up: 503 to all until a probe is answered would be worse than to let some find out. */
+static struct sip_hop last_resort(struct core_place *place)
+{
+    struct next_hop *h = place ? core_place_least_bad(place) : NULL;
+    if (!h || !hop_health_may_try(&h->health, h->p->w->now))
+        return SIP_HOP_NONE;
+    core_count(h->p, CORE_LAST_RESORT);
+    return next_hop_way(h);
+}
+
 static struct sip_hop home_way(const struct pcscf *p)
 {
     const struct sip_entity *home = sip_home(p->w);
@@ -127,7 +137,8 @@ struct sip_hop core_link_hop_by(struct pcscf *p, struct bytes call_id)
     uint64_t tried = 0;
     if (p->core.embedded)
         return home_way(p);
-    return core_link_choose(p->core.home, core_link_seed(p, call_id), &tried);
+    struct sip_hop way = core_link_choose(p->core.home, core_link_seed(p, call_id), &tried);
+    return way.kind == HOP_NONE ? last_resort(p->core.home) : way;
 }
 
 struct sip_hop core_link_hop(struct pcscf *p)

@@ -64,7 +64,8 @@ void core_link_reload(struct pcscf *p); /* p->config is new: probes may begin */
  * 503 for HOP_NONE (nothing there is reachable now). */
 struct sip_hop core_link_hop(struct pcscf *p);
 /* The same for a request of that Call-ID: all with one go one way, as long as it is up (a server that has
- * challenged a phone is asked again). */
+ * challenged a phone is asked again). Where nothing is up, now and then one is let through to the least bad
+ * (hop_health.h): so not for who can do better with HOP_NONE. */
 struct sip_hop core_link_hop_by(struct pcscf *p, struct bytes call_id);
 /* The one that this Route URI names (the first after our own), if it is the core's; else as core_link_hop().
  */

@@ -111,6 +111,26 @@ struct next_hop *core_place_choose(struct core_place *place, uint64_t seed, uint
     return h ? h : choose(place, seed, tried, true);
 }
 
+static bool is_worse(const struct next_hop *a, const struct next_hop *b)
+{
+    if (a->health.refused != b->health.refused)
+        return a->health.refused;
+    return a->heard_at < b->heard_at;
+}
+
+struct next_hop *core_place_least_bad(const struct core_place *place)
+{
+    struct next_hop *best = NULL;
+    for (unsigned i = 0; i < place->n_choices; i++) {
+        struct next_hop *h = place->choices[i].hop;
+        if (hop_health_usable(&h->health))
+            return NULL;
+        if (!best || is_worse(best, h))
+            best = h;
+    }
+    return best;
+}
+
 /* ---- look-ups ---- */
 
 static uint64_t refresh_after(uint32_t ttl)

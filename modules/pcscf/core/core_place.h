@@ -46,4 +46,7 @@ void core_place_destroy(struct core_place *place); /* NULL is fine; its hops sta
  * stands for, so that one seed gives one hop as long as it is up. tried: bits of hop indexes to pass over.
  * NULL: none. */
 struct next_hop *core_place_choose(struct core_place *place, uint64_t seed, uint64_t tried);
+/* None is up: the least bad of those that are down. One that was silent before one that has refused, then who
+ * was heard last. NULL: one is up (if only resting), or there are none. */
+struct next_hop *core_place_least_bad(const struct core_place *place);
 bool core_place_has(const struct core_place *place, const struct next_hop *h);

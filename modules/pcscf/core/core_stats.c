@@ -30,6 +30,8 @@ static const struct stat_def defs[CORE_STATS] = {
     [CORE_CLIENT_WRONG_NAME] = {"sip_core_clients_total", "result=\"wrong_name\"", NULL, STAT_COUNTER},
     [CORE_ALIASES] = {"sip_core_aliases_total", NULL,
                       "Connections opened by the core that our requests use too (RFC 5923)", STAT_COUNTER},
+    [CORE_LAST_RESORT] = {"sip_core_last_resort_total", NULL,
+                          "Requests sent to a next hop that is down, because none was up", STAT_COUNTER},
     HOP(0),
     HOP(1),
     HOP(2),

@@ -20,6 +20,7 @@ enum core_stat {
     CORE_CLIENT_UNTRUSTED,
     CORE_CLIENT_WRONG_NAME,
     CORE_ALIASES,
+    CORE_LAST_RESORT,
     CORE_HOP_UP, /* gauge; + index */
     CORE_STATS = CORE_HOP_UP + CORE_STAT_HOPS
 };

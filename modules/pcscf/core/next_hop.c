@@ -1,4 +1,5 @@
 #include "modules/pcscf/core/next_hop.h"
+#include "modules/pcscf/core/core_place.h"
 #include "modules/pcscf/core/core_stats.h"
 #include "mux/conn.h"
 #include <stdio.h>
@@ -55,11 +56,19 @@ static void note_state(const struct next_hop *h)
     core_stats_up(h->p, h->index, hop_health_usable(&h->health) && h->places);
 }
 
+/* Nothing else is there for what it is there for. */
+static bool is_alone(const struct next_hop *h)
+{
+    const struct core_place *place = core_link_place_of(h->p, h);
+    return place && core_place_least_bad(place);
+}
+
 void next_hop_heard(struct next_hop *h)
 {
     uint64_t before = h->health.since;
+    bool alone = h->health.state == HOP_DOWN && is_alone(h);
     h->heard_at = h->p->w->now;
-    if (!hop_health_good(&h->health, h->p->w->now))
+    if (!hop_health_good(&h->health, alone, h->p->w->now))
         return;
     note_state(h);
     say_changed(h, before);
