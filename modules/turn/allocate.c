@@ -72,6 +72,8 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     unsigned error;
     if (rq->allocation)
         return 437;
+    if (turn_denies_client(rq))
+        return 403;
     if ((error = judge_transport(rq, &wish->relay)) || (error = judge_ports(rq, &wish->relay)) ||
         (error = judge_family(rq, &family)))
         return error;

@@ -107,7 +107,7 @@ static unsigned judge(struct request *rq, uint16_t number, const struct addr *pe
         return 400;
     if (!allocation_relay(a, peer->family))
         return 443;
-    if (turn_denies(rq, peer, peer_check(rq->turn, peer)))
+    if (turn_denies_client(rq) || turn_denies(rq, peer, peer_check(rq->turn, peer)))
         return 403;
     if (!by_number && a->n_channels >= (uint64_t)rq->turn->config->max_channels)
         return 508;

@@ -239,3 +239,8 @@ bool turn_denies(struct request *rq, const struct addr *peer, enum peer_verdict 
              F_STR("because", peer_verdict_name(v)));
     return true;
 }
+
+bool turn_denies_client(struct request *rq)
+{
+    return turn_denies(rq, &rq->client.addr, peer_check_client(&rq->client.addr));
+}

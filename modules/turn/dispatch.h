@@ -47,6 +47,8 @@ void turn_agree(struct request *rq);                 /* a success with nothing m
 bool turn_has_allocation(struct request *rq);
 /* Is it a denial? Counts and logs it when it is. */
 bool turn_denies(struct request *rq, const struct addr *peer, enum peer_verdict v);
+/* Likewise, of the client's own address. */
+bool turn_denies_client(struct request *rq);
 
 void handle_binding(struct request *rq);           /* binding.c */
 void handle_allocate(struct request *rq);          /* allocate.c */

@@ -57,6 +57,8 @@ static unsigned judge(struct request *rq, struct allocation *a, const struct tic
         return 400;
     if (!*again && rq->allocation)
         return 437; /* this 5-tuple has another allocation */
+    if (turn_denies_client(rq))
+        return 403;
     if (a->tcp && !client_is_stream(&rq->client))
         return 400; /* RFC 6062 5.1: a TCP allocation is for a client over TCP or TLS */
     if (!credential_owns(&rq->credential, allocation_name(a)))

@@ -17,9 +17,15 @@
         .net = {.family = ADDR_V6, .ip = {__VA_ARGS__}}, .bits = n                                           \
     }
 
-/* RFC 6890 and the IANA special-purpose registries. Networks that carry an IPv4 address inside are not here,
- * for that address is judged too; but for the local NAT64 network, where RFC 8215 leaves open in which bits
- * it stands. */
+/* Addresses behind a tunnel: what is sent there may come back to us, again and again (RFC 8656 21.4). */
+static const struct cidr tunnels[] = {
+    V6(32, 0x20, 0x01, 0x00, 0x00), /* Teredo (RFC 4380) */
+    V6(16, 0x20, 0x02),             /* 6to4 (RFC 3056) */
+};
+
+/* RFC 6890 and the IANA special-purpose registries. Other networks that carry an IPv4 address inside are not
+ * here, for that address is judged too; but for the local NAT64 network, where RFC 8215 leaves open in which
+ * bits it stands. */
 static const struct cidr special[] = {
     V4(0, 0, 0, 0, 8),       /* this host (RFC 791); also what :: becomes: CVE-2020-26262 */
     V4(10, 0, 0, 0, 8),      /* private (RFC 1918) */
@@ -51,12 +57,27 @@ static const struct cidr special[] = {
     V6(8, 0xFF),                                /* multicast */
 };
 
-static bool is_special(const struct addr *a)
+static bool is_among(const struct cidr *nets, size_t n, const struct addr *a)
 {
-    for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
-        if (cidr_has(&special[i], a))
+    for (size_t i = 0; i < n; i++)
+        if (cidr_has(&nets[i], a))
             return true;
     return false;
+}
+
+static bool is_tunnel(const struct addr *a)
+{
+    return is_among(tunnels, sizeof(tunnels) / sizeof(tunnels[0]), a);
+}
+
+static bool is_special(const struct addr *a)
+{
+    return is_tunnel(a) || is_among(special, sizeof(special) / sizeof(special[0]), a);
+}
+
+enum peer_verdict peer_check_client(const struct addr *client)
+{
+    return is_tunnel(client) ? PEER_SPECIAL : PEER_ALLOWED;
 }
 
 static bool is_own_relay(const struct turn *t, const struct addr *a)

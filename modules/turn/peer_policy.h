@@ -13,7 +13,7 @@
  * too
  *   5. turn.allow_peers: allowed
  *   6. an address of ours, or one of the special networks (loopback, private, shared, link-local, multicast,
- *      documentation, benchmark, reserved): denied
+ *      documentation, benchmark, reserved, 6to4 and Teredo): denied
  *   7. everything else: allowed
  *
  * A permission has no port (RFC 8656 9): there rule 1 and 2 do not apply and rule 4 does not ask for the
@@ -51,4 +51,6 @@ bool peer_policy_is_listener(struct turn *t, uint16_t port);
 enum peer_verdict peer_check(struct turn *t, const struct addr *peer); /* ChannelBind, Send, Connect */
 enum peer_verdict peer_check_ip(struct turn *t,
                                 const struct addr *peer); /* CreatePermission: the port is nothing */
+/* The client's own address, for Allocate, ChannelBind and a move: no tunnel's (RFC 8656 21.4). */
+enum peer_verdict peer_check_client(const struct addr *client);
 const char *peer_verdict_name(enum peer_verdict v);

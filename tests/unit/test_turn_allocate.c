@@ -338,6 +338,23 @@ static void server_address_over_udp(void **state)
     close(p.fd);
 }
 
+/* 21.4: nobody relays from a tunnel's address. */
+static void tunnelled_clients_are_403(void **state)
+{
+    static const char *const tunnels[] = {"[2002:808:808::1]:4000", "[2001:0:1:2::1]:4000"};
+    struct bench *b = *state;
+    struct reply r;
+    b->stream = false;
+    for (size_t i = 0; i < 2; i++) {
+        b->from = addr_text(tunnels[i]);
+        bench_challenge(b);
+        assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 403);
+        assert_null(bench_allocation(b));
+    }
+    b->from = addr_text("[2003::1]:4000");
+    bench_allocate(b);
+}
+
 static void binding_needs_no_user(void **state)
 {
     struct bench *b = *state;
@@ -438,6 +455,7 @@ int main(void)
         T(retransmission_of_another_user_is_437),
         T(five_tuples_over_udp),
         T(server_address_over_udp),
+        T(tunnelled_clients_are_403),
         T(binding_needs_no_user),
         T(binding_with_unknown_attribute_is_420),
         T(foreign_methods_are_dropped),

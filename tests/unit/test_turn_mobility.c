@@ -439,6 +439,21 @@ static void a_move_over_udp(void **state)
     buf_clear(&b->sent);
 }
 
+/* RFC 8656 21.4: a client that has moved behind a tunnel is refused, and goes on where it was. */
+static void a_move_to_a_tunnel_is_403(void **state)
+{
+    struct bench *b = *state;
+    struct held_ticket t;
+    assert_int_equal(allocate_mobile(b, &t), 0);
+    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    second.peer = addr_text("[2002:808:808::1]:4000");
+    go_to(b, &second);
+    assert_int_equal(resume_here(b, &t), 403);
+    assert_null(bench_allocation(b));
+    b->at = &b->conn;
+    expect_at(b, &b->conn);
+}
+
 /* From TLS to UDP and back: padding and framing follow the path. */
 static void a_move_between_transports(void **state)
 {
@@ -492,6 +507,7 @@ int main(void)
         T(lifetime_0_with_a_ticket_ends_it),
         T(too_many_moves_are_486),
         T(a_move_over_udp),
+        T(a_move_to_a_tunnel_is_403),
         T(a_move_between_transports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ static const char *const plain_v4[] = {
 };
 
 static const char *const plain_v6[] = {"2001:4860:4860::8888", "2a00::1", "2001:db9::1", "fbff::1",
-                                       "100:0:0:1::1"};
+                                       "100:0:0:1::1",         "2003::1", "2001:1::1"};
 
 static void special_networks_are_denied(void **state)
 {
@@ -131,7 +131,7 @@ static void port_zero_is_denied(void **state)
 static void order_of_the_rules(void **state)
 {
     struct bench *b = *state;
-    bench_reload(b, PLAIN "allow_peers = {\"10.1.0.0/16\", \"127.0.0.0/8\", \"fd00::/8\"}\n"
+    bench_reload(b, PLAIN "allow_peers = {\"10.1.0.0/16\", \"127.0.0.0/8\", \"fd00::/8\", \"2002::/16\"}\n"
                           "deny_peers = {\"10.1.2.0/24\", \"8.8.0.0/16\", \"2a00::/12\"}\n");
     assert_int_equal(ask_policy(b, "10.1.3.4:5"), PEER_ALLOWED);
     assert_int_equal(ask_policy(b, "10.1.2.4:5"), PEER_REFUSED);
@@ -139,6 +139,8 @@ static void order_of_the_rules(void **state)
     assert_int_equal(ask_policy(b, "8.8.8.8:5"), PEER_REFUSED);
     assert_int_equal(ask_policy(b, "[::ffff:8.8.8.8]:5"), PEER_REFUSED);
     assert_int_equal(ask_policy(b, "[2002:808:808::]:5"), PEER_REFUSED);
+    assert_int_equal(ask_policy(b, "[2002:808:909::]:5"), PEER_REFUSED);
+    assert_int_equal(ask_policy(b, "[2002:901:909::]:5"), PEER_ALLOWED); /* the operator's word */
     assert_int_equal(ask_policy(b, "[2a00::1]:5"), PEER_REFUSED);
     assert_int_equal(ask_policy(b, "[fd00::1]:5"), PEER_ALLOWED);
     assert_int_equal(ask_policy(b, "127.0.0.1:53"), PEER_ALLOWED);

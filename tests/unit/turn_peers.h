@@ -28,6 +28,8 @@ static const char *const special_v6[] = {
     "ff02::1",
     "ff0e::1",
     "64:ff9b:1::808:808",
+    "2001::1:f7f7:f7f7",
+    "2002:808:808::1",
 };
 
 #define SPELLINGS 6u
