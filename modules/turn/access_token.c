@@ -117,9 +117,11 @@ bool access_token_open(struct bytes value, const struct oauth_key *key, struct b
     return n != BYTES_NOT_FOUND && open_token(bytes_of(token, n), key, server, out);
 }
 
-bool access_token_is_current(const struct access_token *t, int64_t wall)
+uint32_t access_token_left(const struct access_token *t, int64_t wall)
 {
     uint64_t made = t->timestamp >> 16, now = wall > 0 ? (uint64_t)wall : 0;
     uint64_t apart = made > now ? made - now : now - made;
-    return (uint64_t)t->lifetime + DELTA > apart;
+    uint64_t good = (uint64_t)t->lifetime + DELTA;
+    uint64_t left = good > apart ? good - apart : 0;
+    return left < t->lifetime ? (uint32_t)left : t->lifetime;
 }

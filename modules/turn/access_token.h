@@ -34,5 +34,6 @@ struct access_token {
  * False: forged, cut, made for another server, or of no form. Wipe it. */
 bool access_token_open(struct bytes value, const struct oauth_key *key, struct bytes server,
                        struct access_token *out);
-/* RFC 7635 7: lifetime + Delta > abs(now - timestamp). */
-bool access_token_is_current(const struct access_token *t, int64_t wall);
+/* How many seconds it is still good for (RFC 7635 7 and 9: its lifetime and Delta, less abs(now -
+ * timestamp)), but never more than its lifetime; 0: it is over. */
+uint32_t access_token_left(const struct access_token *t, int64_t wall);

@@ -85,11 +85,11 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     /* A reserved port has its own address (step 5: the family is not asked for). */
     if (!wish->relay.address && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN))
         return 440;
-    if (!lifetime_wanted(rq->turn->config, &rq->message, &wish->lifetime))
+    if (!lifetime_wanted(rq, &wish->lifetime))
         return 400;
     /* RFC 8656 7.2: less than the default is ignored, and 0 is less. */
     if (!wish->lifetime)
-        wish->lifetime = (uint64_t)rq->turn->config->default_lifetime;
+        wish->lifetime = lifetime_preset(rq);
     return 0;
 }
 
@@ -163,7 +163,8 @@ static unsigned create(struct request *rq, struct allocation_wish *wish, struct 
 
 void handle_allocate(struct request *rq)
 {
-    struct allocation_wish wish = {.client = rq->client, .name = rq->name, .made_by = rq->message.id};
+    struct allocation_wish wish = {
+        .client = rq->client, .name = rq->name, .made_by = rq->message.id, .credential = &rq->credential};
     struct allocation *al = rq->allocation;
     if (is_retransmission(rq)) {
         answer(rq, al);

@@ -47,6 +47,7 @@ static void fill(struct allocation *a, struct turn *t, const struct allocation_w
     a->expires = a->second_expires = t->w->now + wish->lifetime;
     a->timer.fire = on_timer;
     a->mobility.on = wish->mobile;
+    session_keep(&a->session, wish->credential, t->w->wall);
     list_init(&a->permissions);
     list_init(&a->channels);
     list_init(&a->unwritten);
@@ -215,6 +216,7 @@ void allocation_destroy(struct allocation *a, enum allocation_end why)
     path_close(&a->paths[1], how);
     quota_give(t->quota, allocation_name(a));
     count_end(a, why);
+    session_wipe(&a->session);
     slots_give(&t->allocations, a);
 }
 

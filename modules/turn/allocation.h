@@ -15,6 +15,7 @@
 #include "modules/turn/path.h"
 #include "modules/turn/relay_udp.h"
 #include "modules/turn/reservation.h"
+#include "modules/turn/session.h"
 #include "modules/turn/tcp_relay.h"
 #include "modules/turn/turn.h"
 
@@ -63,6 +64,7 @@ struct allocation {
     struct list unwritten; /* in turn.unwritten */
     struct bandwidth bandwidth;
     struct mobility mobility;
+    struct session session;  /* of a user with a token */
     struct list permissions; /* the last used in front */
     struct list channels;    /* likewise */
     unsigned n_permissions, n_channels;
@@ -89,6 +91,7 @@ struct allocation_wish {
     struct relay_wish second; /* its address is NULL where we have none of that family */
     bool mobile;
     const uint8_t *made_by;
+    const struct credential *credential;
     uint64_t lifetime; /* ms */
 };
 

@@ -1,8 +1,10 @@
 #include "modules/turn/auth.h"
 #include "appliance/core/abuse.h"
 #include "modules/turn/access_token.h"
+#include "modules/turn/allocation.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/nonce.h"
+#include "modules/turn/session.h"
 #include "modules/turn/shared_secret.h"
 #include "mux/conn.h"
 #include <openssl/crypto.h>
@@ -177,36 +179,18 @@ static bool read_claim(struct request *rq, struct claim *claim)
 /* --- third-party authorization
  * ----------------------------------------------------------------------------------- */
 
-/* Tokens name nobody. So that one of them cannot use up what all of a key's may have, each session key is a
- * user of its own to the quota; but a client may come with a fresh token for what it has (RFC 7635 8), so the
- * key id alone owns it. */
-static bool name_token(struct credential *c, struct bytes kid)
-{
-    char name[ACCESS_TOKEN_KID + 18];
-    uint8_t digest[32];
-    if (kid.n > ACCESS_TOKEN_KID || !user_hash(kid, credential_key(c), digest))
-        return false;
-    memcpy(name, kid.p, kid.n);
-    name[kid.n] = '#';
-    bytes_to_hex(bytes_of(digest, 8), name + kid.n + 1, 17);
-    if (!credential_set_name(c, bytes_of(name, kid.n + 17)))
-        return false;
-    c->owner_n = (uint8_t)(kid.n + 1);
-    return true;
-}
-
 static bool take_token(struct request *rq, struct bytes value, const struct oauth_key *key)
 {
     struct access_token token;
     const struct turn *t = rq->turn;
-    bool good = access_token_open(value, key, server_name(t->config), &token) &&
-                access_token_is_current(&token, t->w->wall);
+    bool good = access_token_open(value, key, server_name(t->config), &token);
     if (good) {
+        rq->credential.seconds_left = access_token_left(&token, t->w->wall);
         rq->credential.key_n = (uint8_t)token.key_n;
         memcpy(rq->credential.key, token.key, token.key_n);
     }
     OPENSSL_cleanse(&token, sizeof(token));
-    return good && name_token(&rq->credential, key->kid);
+    return good && rq->credential.seconds_left && session_name(&rq->credential, key->kid);
 }
 
 static bool prove_by_token(struct request *rq, const struct claim *claim, struct bytes value)
@@ -223,6 +207,40 @@ static bool prove_by_token(struct request *rq, const struct claim *claim, struct
     if (good)
         turn_count(rq->turn, TS_AUTH_TOKEN);
     return good;
+}
+
+static bool is_oauth_kid(const struct turn_config *c, struct bytes kid)
+{
+    struct oauth_key key;
+    bool known = false;
+    for (size_t i = 0; i < c->oauth_keys.n && !known; i++)
+        known = oauth_key_parse(c->oauth_keys.items[i], &key) && bytes_eq(key.kid, kid);
+    OPENSSL_cleanse(&key, sizeof(key));
+    return known;
+}
+
+static bool find_session(struct request *rq)
+{
+    struct turn *t = rq->turn;
+    const struct allocation *a = rq->allocation;
+    uint32_t id;
+    if (a)
+        return session_credential(&a->session, allocation_name(a), t->w->wall, &rq->credential);
+    return rq->message.method == STUN_CONNECTION_BIND &&
+           stun_find_u32(&rq->message, STUN_A_CONNECTION_ID, &id) &&
+           session_of_connection(t, id, &rq->credential);
+}
+
+/* RFC 7635 9: a token comes with Allocate and Refresh only; what else its bearer asks is signed with the
+ * session key that was in it. */
+static bool prove_by_session(struct request *rq, const struct claim *claim)
+{
+    if (!is_oauth_kid(rq->turn->config, claim->name) || !find_session(rq) ||
+        !bytes_eq(session_kid(&rq->credential), claim->name) || !integrity_ok(rq))
+        return false;
+    rq->sign256 = rq->message.integrity256_at != 0;
+    turn_count(rq->turn, TS_AUTH_TOKEN);
+    return true;
 }
 
 /* RFC 7635 7: to a server that never asked for it, it is unknown. */
@@ -258,6 +276,9 @@ static bool is_proved(struct request *rq, const struct claim *claim)
     struct bytes token;
     if (stun_find(&rq->message, STUN_A_ACCESS_TOKEN, &token))
         return prove_by_token(rq, claim, token);
+    if (prove_by_session(rq, claim))
+        return true;
+    credential_wipe(&rq->credential);
     return prove(rq, claim);
 }
 

@@ -18,7 +18,8 @@ struct credential {
     uint8_t key_n;
     uint8_t name_n;
     char name[DIRECTORY_NAME_MAX];
-    uint8_t owner_n; /* how much of the name says who owns an allocation: of a token's, the key id */
+    uint8_t owner_n;       /* how much of the name says who owns an allocation: of a token's, the key id */
+    uint32_t seconds_left; /* of a token; 0: it is none */
 };
 
 static inline struct bytes credential_key(const struct credential *c)

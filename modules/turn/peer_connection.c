@@ -51,6 +51,7 @@ struct peer_connection *peer_connection_create(struct allocation *a, const struc
     p->fd = fd;
     p->id = fresh_id(t);
     p->timer.fire = on_timer;
+    p->session = session_enter(t, p->id, &a->session, allocation_name(a));
     list_push_back(&a->tcp->connections, &p->link);
     a->tcp->n_connections++;
     map_insert(&t->tcp->connections, &p->by_id, p->id);
@@ -85,6 +86,7 @@ static void forget(struct peer_connection *p)
 {
     struct turn *t = p->allocation->turn;
     timer_stop(&t->w->timers, &p->timer);
+    session_leave(t, p->session);
     list_remove(&p->link);
     p->allocation->tcp->n_connections--;
     map_remove(&t->tcp->connections, &p->by_id);

@@ -17,6 +17,7 @@ struct turn;
 struct allocation;
 struct deferred;
 struct credential;
+struct session_entry;
 
 #define BIND_MS 30000u /* RFC 6062 5.2, 5.3: closed without a ConnectionBind after 30 seconds */
 
@@ -36,10 +37,11 @@ struct peer_connection {
     struct addr peer;
     uint32_t id;
     enum peer_state state;
-    int fd;                   /* -1 when bound or failed */
-    uint16_t worker;          /* bound: where the pipe is */
-    struct deferred *request; /* the Connect that waits for its answer */
-    bool untold;              /* so does the ConnectionAttempt, for its client is away (RFC 8016) */
+    int fd;                        /* -1 when bound or failed */
+    uint16_t worker;               /* bound: where the pipe is */
+    struct deferred *request;      /* the Connect that waits for its answer */
+    struct session_entry *session; /* of a user with a token, or NULL */
+    bool untold;                   /* so does the ConnectionAttempt, for its client is away (RFC 8016) */
 };
 
 /* How much a pipe carried, told when it is over. */

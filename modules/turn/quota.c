@@ -5,6 +5,7 @@
 #include "appliance/core/worker.h"
 #include "modules/turn/bandwidth.h"
 #include "modules/turn/reservation.h"
+#include "modules/turn/session.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,12 +41,15 @@ struct quota {
     struct bucket buckets[BANDWIDTH_WAYS];
     _Atomic size_t mail[WORKER_MAX + 1];
     struct reservations reservations;
+    struct sessions sessions;
 };
 
 static struct quota *quota_create(void)
 {
     struct quota *q = calloc(1, sizeof(*q));
-    if (!q || map_init(&q->holders, 64) < 0) {
+    if (!q || map_init(&q->holders, 64) < 0 || sessions_init(&q->sessions) < 0) {
+        if (q)
+            map_fini(&q->holders);
         free(q);
         return NULL;
     }
@@ -67,6 +71,7 @@ static void quota_destroy(struct quota *q)
 {
     map_walk(&q->holders, free_holder, &q->holders);
     map_fini(&q->holders);
+    sessions_fini(&q->sessions);
     pthread_mutex_destroy(&q->lock);
     pthread_mutex_destroy(&q->reservations.lock);
     free(q);
@@ -105,6 +110,11 @@ _Atomic size_t *quota_mail(struct quota *q, uint16_t worker)
 struct reservations *quota_reservations(struct quota *q)
 {
     return &q->reservations;
+}
+
+struct sessions *quota_sessions(struct quota *q)
+{
+    return &q->sessions;
 }
 
 static struct holder *find(struct quota *q, struct bytes user)

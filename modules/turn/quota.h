@@ -9,6 +9,7 @@
 struct gateway;
 struct quota;
 struct reservations;
+struct sessions;
 
 /* The gateway's quota: the first to join makes it (NULL: out of memory), the last to part frees it. */
 struct quota *quota_join(struct gateway *gw);
@@ -36,3 +37,6 @@ _Atomic size_t *quota_mail(struct quota *q, uint16_t worker);
 
 /* The ports that are held for later requests: shared like the counts, and counted by them. */
 struct reservations *quota_reservations(struct quota *q);
+
+/* And the sessions that data connections come for (session.h). */
+struct sessions *quota_sessions(struct quota *q);

@@ -1,24 +1,7 @@
-/* Refresh (RFC 8656 8.2), and what a LIFETIME comes to. */
+/* Refresh (RFC 8656 8.2). */
 #include "modules/turn/allocation.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/lifetime.h"
-
-bool lifetime_wanted(const struct turn_config *c, const struct stun_message *m, uint64_t *out)
-{
-    uint32_t seconds;
-    uint64_t preset = (uint64_t)c->default_lifetime, most = (uint64_t)c->max_lifetime;
-    if (!stun_has(m, STUN_A_LIFETIME)) {
-        *out = preset;
-        return true;
-    }
-    if (!stun_find_u32(m, STUN_A_LIFETIME, &seconds))
-        return false;
-    uint64_t wanted = (uint64_t)seconds * 1000;
-    if (wanted > most)
-        wanted = most;
-    *out = wanted && wanted < preset ? preset : wanted;
-    return true;
-}
 
 struct wanted {
     uint64_t lifetime; /* ms; 0: the end */
@@ -42,17 +25,20 @@ static unsigned judge_family(const struct request *rq, uint8_t *out)
 
 static unsigned judge(const struct request *rq, struct wanted *wanted)
 {
-    if (!lifetime_wanted(rq->turn->config, &rq->message, &wanted->lifetime))
+    if (!lifetime_wanted(rq, &wanted->lifetime))
         return 400;
     return judge_family(rq, &wanted->family);
 }
 
 /* False: the allocation is gone. */
-static bool apply(struct allocation *a, const struct wanted *wanted)
+static bool apply(struct request *rq, const struct wanted *wanted)
 {
+    struct allocation *a = rq->allocation;
     if (!wanted->lifetime)
         return allocation_drop_family(a, wanted->family);
     allocation_refresh(a, wanted->family, wanted->lifetime);
+    session_keep(&a->session, &rq->credential, rq->turn->w->wall);
+    tcp_relay_session(a);
     return true;
 }
 
@@ -83,7 +69,7 @@ static void refresh_by_ticket(struct request *rq, struct bytes ticket)
         turn_refuse(rq, error);
         return;
     }
-    struct allocation *a = apply(rq->allocation, &wanted) ? rq->allocation : NULL;
+    struct allocation *a = apply(rq, &wanted) ? rq->allocation : NULL;
     answer(rq, &wanted, a);
     if (a)
         tcp_relay_tell(a);
@@ -104,6 +90,6 @@ void handle_refresh(struct request *rq)
         turn_refuse(rq, error);
         return;
     }
-    apply(rq->allocation, &wanted);
+    apply(rq, &wanted);
     answer(rq, &wanted, NULL);
 }

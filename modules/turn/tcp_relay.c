@@ -153,6 +153,17 @@ void tcp_relay_tell(struct allocation *a)
     }
 }
 
+void tcp_relay_session(struct allocation *a)
+{
+    if (!a->tcp)
+        return;
+    list_each (it, &a->tcp->connections) {
+        struct peer_connection *p = container_of(it, struct peer_connection, link);
+        session_leave(a->turn, p->session);
+        p->session = session_enter(a->turn, p->id, &a->session, allocation_name(a));
+    }
+}
+
 bool tcp_relay_room(const struct allocation *a)
 {
     return a->tcp->n_connections < (uint64_t)a->turn->config->max_tcp_connections;

@@ -24,5 +24,7 @@ void tcp_relay_close(struct allocation *a);
 void tcp_relay_check_peers(struct allocation *a);
 /* The client is back (RFC 8016): it hears of what peers did while it was away. Fine on any allocation. */
 void tcp_relay_tell(struct allocation *a);
+/* Its session (session.h) is another one now; its data connections come with that. Fine on any allocation. */
+void tcp_relay_session(struct allocation *a);
 /* May it have one more connection? */
 bool tcp_relay_room(const struct allocation *a);

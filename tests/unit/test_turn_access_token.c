@@ -1,7 +1,10 @@
 /* Third-party authorization: the tokens of RFC 7635 appendix A, whole and broken, and what the server does
- * with them (RFC 7635 4 and 7). */
+ * with them (RFC 7635 4, 7 and 9). */
+#include "mobility_rig.h"
 #include "modules/turn/access_token.h"
-#include "turn_fixture.h"
+#include "modules/turn/pipe.h"
+#include "modules/turn/quota.h"
+#include "turn_tcp_rig.h"
 #include <openssl/evp.h>
 
 #define SERVER BYTES("blackdow.carleon.gov")
@@ -157,20 +160,24 @@ static void blocks_that_lie(void **state)
     assert_false(opens(bytes_of(token, seal(bytes_of(block, size - 1), token)), SERVER, &key));
 }
 
-/* RFC 7635 7: lifetime + 5 > abs(now - timestamp). */
+/* RFC 7635 7: lifetime + 5 > abs(now - timestamp); 9: no more than the lifetime. */
 static void tokens_have_their_time(void **state)
 {
     struct access_token t = {.timestamp = (uint64_t)1000000 << 16, .lifetime = 3600};
-    assert_true(access_token_is_current(&t, 1000000));
-    assert_true(access_token_is_current(&t, 1003604));
-    assert_false(access_token_is_current(&t, 1003605));
-    assert_true(access_token_is_current(&t, 996396));
-    assert_false(access_token_is_current(&t, 996395));
-    assert_false(access_token_is_current(&t, 0));
-    assert_false(access_token_is_current(&t, -1));
+    assert_int_equal(access_token_left(&t, 1000000), 3600);
+    assert_int_equal(access_token_left(&t, 1000005), 3600);
+    assert_int_equal(access_token_left(&t, 1000006), 3599);
+    assert_int_equal(access_token_left(&t, 1003604), 1);
+    assert_int_equal(access_token_left(&t, 1003605), 0);
+    assert_int_equal(access_token_left(&t, 996396), 1);
+    assert_int_equal(access_token_left(&t, 996395), 0);
+    assert_int_equal(access_token_left(&t, 0), 0);
+    assert_int_equal(access_token_left(&t, -1), 0);
     t.lifetime = UINT32_MAX;
     t.timestamp = UINT64_MAX;
-    assert_false(access_token_is_current(&t, 1000000));
+    assert_int_equal(access_token_left(&t, 1000000), 0);
+    t.timestamp = (uint64_t)1000000 << 16;
+    assert_int_equal(access_token_left(&t, 1000000), UINT32_MAX);
 }
 
 static void keys_as_they_are_written(void **state)
@@ -202,6 +209,8 @@ static int setup(void **state)
     return 0;
 }
 
+static struct worker *other_worker;
+
 static int teardown(void **state)
 {
     bench_destroy(*state);
@@ -212,7 +221,8 @@ struct grant {
     struct bytes mac_key;
     int64_t made; /* wall */
     const char *kid;
-    bool sha256; /* MESSAGE-INTEGRITY-SHA256 */
+    bool sha256;      /* MESSAGE-INTEGRITY-SHA256 */
+    uint8_t protocol; /* of Allocate */
 };
 
 static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g, struct reply *r)
@@ -222,7 +232,7 @@ static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g
     size_t size = block_of(g->mac_key, (uint64_t)g->made << 16, 600, block);
     ask_begin(b, &a, method);
     if (method == STUN_ALLOCATE)
-        stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+        stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, g->protocol);
     stun_put(&a.w, STUN_A_USERNAME, bytes_str(g->kid));
     stun_put(&a.w, STUN_A_REALM, BYTES(REALM));
     stun_put(&a.w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
@@ -237,7 +247,7 @@ static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g
 
 static struct grant grant_of(const struct bench *b, const char *mac_key)
 {
-    return (struct grant){.mac_key = bytes_str(mac_key), .made = b->w->wall, .kid = "kid1"};
+    return (struct grant){.mac_key = bytes_str(mac_key), .made = b->w->wall, .kid = "kid1", .protocol = 17};
 }
 
 static void another_client(struct bench *b)
@@ -349,6 +359,147 @@ static void fresh_token_keeps_the_allocation(void **state)
     assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 486);
 }
 
+/* A request without the token, signed with its session key. */
+static void sign_with(struct bench *b, struct ask *a, const char *kid, struct bytes mac_key)
+{
+    stun_put(&a->w, STUN_A_USERNAME, bytes_str(kid));
+    stun_put(&a->w, STUN_A_REALM, BYTES(REALM));
+    stun_put(&a->w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
+    stun_put_integrity(&a->w, mac_key);
+}
+
+static unsigned ask_without(struct bench *b, uint16_t method, struct bytes mac_key, struct reply *r)
+{
+    struct ask a;
+    struct addr peer = addr_text("127.0.0.1:9");
+    ask_begin(b, &a, method);
+    if (method == STUN_CHANNEL_BIND)
+        stun_put_channel(&a.w, 0x4000);
+    if (method != STUN_REFRESH)
+        stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, &peer);
+    sign_with(b, &a, "kid1", mac_key);
+    ask_send(b, &a);
+    return take_code(b, r);
+}
+
+/* RFC 7635 9: ACCESS-TOKEN is in Allocate and Refresh only. The session key signs the rest, both ways. */
+static void other_requests_come_without_the_token(void **state)
+{
+    static const uint16_t methods[] = {STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_REFRESH};
+    struct bench *b = *state;
+    struct reply r;
+    struct grant g = grant_of(b, MAC_KEY);
+    bench_challenge(b);
+    assert_int_equal(ask_without(b, STUN_REFRESH, g.mac_key, &r), 401); /* no allocation, no session */
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(ask_without(b, methods[i], g.mac_key, &r), 0);
+        assert_true(stun_integrity_ok(&r.m, g.mac_key));
+        assert_int_equal(ask_without(b, methods[i], BYTES("some-other-sessionkey"), &r), 401);
+    }
+    g = grant_of(b, "another-session-key!");
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 0);
+    assert_int_equal(ask_without(b, STUN_CREATE_PERMISSION, g.mac_key, &r), 0);
+    assert_int_equal(ask_without(b, STUN_CREATE_PERMISSION, BYTES(MAC_KEY), &r), 401);
+    bench_reload(b, LOOPBACK_SETTINGS); /* no more tokens, no more sessions */
+    assert_int_equal(ask_without(b, STUN_CREATE_PERMISSION, g.mac_key, &r), 401);
+}
+
+static uint32_t lifetime_in(const struct reply *r)
+{
+    uint32_t seconds = 0;
+    assert_true(stun_find_u32(&r->m, STUN_A_LIFETIME, &seconds));
+    return seconds;
+}
+
+/* RFC 7635 9: no lifetime beyond the token's. */
+static void the_token_bounds_the_lifetime(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct grant g = grant_of(b, MAC_KEY);
+    g.made -= 205;
+    bench_challenge(b);
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    assert_int_equal(lifetime_in(&r), 400);
+    bench_pass(b, 100000);
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 0);
+    assert_int_equal(lifetime_in(&r), 300);
+    bench_pass(b, 100000);
+    assert_int_equal(ask_without(b, STUN_REFRESH, g.mac_key, &r), 0); /* nor without showing it */
+    assert_int_equal(lifetime_in(&r), 200);
+    bench_pass(b, 199000);
+    struct grant fresh = grant_of(b, "another-session-key!");
+    assert_int_equal(ask_with(b, STUN_REFRESH, &fresh, &r), 0);
+    assert_int_equal(lifetime_in(&r), 600);
+    bench_pass(b, 599000);
+    assert_non_null(bench_allocation(b));
+    bench_pass(b, 1000);
+    assert_null(bench_allocation(b));
+}
+
+/* ConnectionBind: on this worker, and, by the door's showing it twice, on another one. */
+static void bind_without_the_token(struct bench *b, struct conn *data, uint32_t id, unsigned code)
+{
+    struct ask a;
+    struct reply r;
+    b->at = data;
+    bench_challenge(b);
+    ask_begin(b, &a, STUN_CONNECTION_BIND);
+    stun_put_u32(&a.w, STUN_A_CONNECTION_ID, id);
+    sign_with(b, &a, "kid1", BYTES(MAC_KEY));
+    size_t n = stun_end(&a.w);
+    if (turn_module.data(data, bytes_of(a.mem, n)) == 0) {
+        settle_with(b, other_worker);
+        turn_module.data(data, bytes_of(a.mem, n));
+    }
+    assert_int_equal(take_code(b, &r), code);
+    assert_int_equal(stun_integrity_ok(&r.m, BYTES(MAC_KEY)), code != 401);
+    b->at = &b->conn;
+}
+
+static void data_connections_come_without_the_token(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    uint32_t id;
+    struct grant g = grant_of(b, MAC_KEY);
+    struct peer p = listen_open(4);
+    other_worker = second_worker(b, OAUTH);
+    bench_challenge(b);
+    g.protocol = 6;
+    for (unsigned i = 0; i < 2; i++) {
+        struct conn data = data_conn(b);
+        data.w = i ? other_worker : b->w;
+        bench_challenge(b);
+        assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+        struct ask a;
+        ask_begin(b, &a, STUN_CONNECT);
+        stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, &p.addr);
+        sign_with(b, &a, "kid1", g.mac_key);
+        ask_send(b, &a);
+        while (bench_silent(b))
+            bench_poll(b);
+        assert_int_equal(take_code(b, &r), 0);
+        assert_true(stun_find_u32(&r.m, STUN_A_CONNECTION_ID, &id));
+        bind_without_the_token(b, &data, id + 1, 401);
+        bind_without_the_token(b, &data, id, 0);
+        pipe_module.closed(&data);
+        bench_challenge(b);
+        assert_int_equal(ask_without(b, STUN_REFRESH, g.mac_key, &r), 0);
+        bench_pass(b, 3000);
+        other_worker->now += 3000;
+        settle_with(b, other_worker);
+        assert_int_equal(bench_count(b, TS_TCP_CONNECTIONS), 0);
+        turn_module.closed(&b->conn);
+        b->conn.state = NULL;
+    }
+    assert_int_equal(quota_sessions(b->t->quota)->by_id.count, 0);
+    close(p.fd);
+    turn_module.stop(other_worker);
+    worker_destroy(other_worker);
+}
+
 /* RFC 7635 7: nobody asked for it. */
 static void unasked_token_is_420(void **state)
 {
@@ -393,6 +544,9 @@ int main(void)
         T(token_of_somebody_else_is_401),
         T(nonce_counts_for_tokens_too),
         T(fresh_token_keeps_the_allocation),
+        T(other_requests_come_without_the_token),
+        T(the_token_bounds_the_lifetime),
+        T(data_connections_come_without_the_token),
         T(unasked_token_is_420),
         T(token_is_no_registration),
     };
