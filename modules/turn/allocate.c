@@ -80,8 +80,10 @@ static unsigned judge(struct request *rq, struct allocation_wish *wish)
     if ((error = mobility_wanted(rq, &wish->mobile)))
         return error;
     wish->relay.address = ports_address(rq->turn, family);
-    wish->dual = !wish->relay.tcp && stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
-    wish->second = (struct relay_wish){.address = ports_address(rq->turn, ADDR_V6), .even = wish->relay.even};
+    wish->dual = stun_has(&rq->message, STUN_A_ADDITIONAL_ADDRESS_FAMILY);
+    /* A TCP allocation has one relayed address (RFC 6062 5.1); the client is told that it gets no other. */
+    wish->second = (struct relay_wish){.address = wish->relay.tcp ? NULL : ports_address(rq->turn, ADDR_V6),
+                                       .even = wish->relay.even};
     /* A reserved port has its own address (step 5: the family is not asked for). */
     if (!wish->relay.address && !stun_has(&rq->message, STUN_A_RESERVATION_TOKEN))
         return 440;

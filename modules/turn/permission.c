@@ -58,10 +58,16 @@ bool permission_room(struct allocation *a, const struct addr *peers, unsigned n)
     return a->n_permissions + fresh <= (uint64_t)a->turn->config->max_permissions;
 }
 
-struct permission *permission_install(struct allocation *a, const struct addr *peer)
+static struct permission *find_or_add(struct allocation *a, const struct addr *peer)
 {
     struct permission *p = lookup(a, peer);
-    if (!p && !(p = add(a, peer)))
+    return p ? p : add(a, peer);
+}
+
+struct permission *permission_install(struct allocation *a, const struct addr *peer)
+{
+    struct permission *p = find_or_add(a, peer);
+    if (!p)
         return NULL;
     p->expires = a->turn->w->now + PERMISSION_MS;
     allocation_wake(a, p->expires);
@@ -147,6 +153,20 @@ static unsigned judge_peers(struct request *rq, const struct peers *peers)
     return permission_room(rq->allocation, peers->list, peers->n) ? 0 : 508;
 }
 
+/* A place for each before any of them lives; places that stay empty are swept. */
+static unsigned install_all(struct allocation *a, const struct peers *peers)
+{
+    for (unsigned i = 0; i < peers->n; i++) {
+        if (find_or_add(a, &peers->list[i]))
+            continue;
+        permission_sweep(a, a->turn->w->now);
+        return 508;
+    }
+    for (unsigned i = 0; i < peers->n; i++)
+        permission_install(a, &peers->list[i]);
+    return 0;
+}
+
 /* All of them or none. */
 void handle_create_permission(struct request *rq)
 {
@@ -154,8 +174,8 @@ void handle_create_permission(struct request *rq)
     unsigned error = read_peers(rq, &peers);
     if (!error)
         error = judge_peers(rq, &peers);
-    for (unsigned i = 0; !error && i < peers.n; i++)
-        error = permission_install(rq->allocation, &peers.list[i]) ? 0 : 508;
+    if (!error)
+        error = install_all(rq->allocation, &peers);
     if (error)
         turn_refuse(rq, error);
     else

@@ -290,6 +290,50 @@ static void without_v4_it_is_440(void **state)
     assert_int_equal(allocate(b, STUN_FAMILY_V6, 0, &r), 0);
 }
 
+/* Of a TCP allocation there is one half only: so it is said, and nothing is charged for the other. */
+static void tcp_is_never_dual(void **state)
+{
+    struct bench *b = *state;
+    struct ask a;
+    struct reply r;
+    struct addr at[2];
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 6);
+    stun_put_byte(&a.w, STUN_A_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_V6);
+    assert_int_equal(bench_ask(b, &a, &r), 0);
+    assert_int_equal(relayed(&r, at), 1);
+    assert_int_equal(at[0].family, ADDR_V4);
+    expect_address_error(&r, STUN_FAMILY_V6, 440);
+    assert_int_equal(refresh(b, STUN_FAMILY_V6, 600), 443);
+    assert_int_equal(refresh(b, STUN_FAMILY_V4, 600), 0);
+}
+
+/* IPv4 alone can be had no more: the other half, and why (step 9). When neither can, it is the first one's
+ * error. */
+static void a_half_that_is_full_is_508(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct addr a[2];
+    struct relay_address *v4 = ports_address(b->t, ADDR_V4), *v6 = ports_address(b->t, ADDR_V6);
+    unsigned used4 = v4->used, used6 = v6->used;
+    v4->used = v4->count;
+    assert_int_equal(allocate(b, 0, STUN_FAMILY_V6, &r), 0);
+    assert_int_equal(relayed(&r, a), 1);
+    assert_int_equal(a[0].family, ADDR_V6);
+    expect_address_error(&r, STUN_FAMILY_V4, 508);
+    assert_int_equal(refresh(b, STUN_FAMILY_V4, 0), 443);
+    assert_int_equal(refresh(b, 0, 0), 0);
+    v6->used = v6->count;
+    assert_int_equal(allocate(b, 0, STUN_FAMILY_V6, &r), 508);
+    v4->used = used4;
+    assert_int_equal(allocate(b, 0, STUN_FAMILY_V6, &r), 0);
+    assert_int_equal(relayed(&r, a), 1);
+    expect_address_error(&r, STUN_FAMILY_V6, 508);
+    assert_int_equal(refresh(b, 0, 0), 0);
+    v6->used = used6;
+}
+
 /* Each relayed address is charged: with one to have, the second one is not to be had (508). */
 static void the_quota_halves_a_dual_allocation(void **state)
 {
@@ -464,6 +508,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_v6_dual_says_440, setup_v4_only, teardown),
         cmocka_unit_test_setup_teardown(without_v4_it_is_440, setup_v6_only, teardown),
         cmocka_unit_test_setup_teardown(the_quota_halves_a_dual_allocation, setup_one_each, teardown),
+        T(tcp_is_never_dual),
+        T(a_half_that_is_full_is_508),
         T(dont_fragment_is_for_one_datagram),
         T(dont_fragment_towards_ipv6),
         T(icmp_is_told),
