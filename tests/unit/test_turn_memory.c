@@ -1,11 +1,8 @@
 /* The n-th allocation fails, for every n: a client's whole life is answered, refused or met with silence;
  * nothing crashes, and no port, descriptor, timer or quota is left behind. */
-#include "failing_malloc.h"
 #include "modules/turn/pipe.h"
-#include "modules/turn/quota.h"
 #include "modules/turn/shared_secret.h"
-#include "turn_tcp_rig.h"
-#include <dirent.h>
+#include "turn_walk.h"
 
 #ifndef FAILING_MALLOC
 int main(void)
@@ -19,59 +16,6 @@ int main(void)
     LOOPBACK_SETTINGS "user_allocations = 3\nshared_secrets = {\"" REALM ":north-of-the-wall\"}\n"           \
                       "oauth_keys = {\"kid:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n"                \
                       "oauth_server_name = \"blackdow.carleon.gov\"\n"
-
-static unsigned open_files(void)
-{
-    unsigned n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    assert_non_null(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-/* The client signs with a key made before, and takes whatever comes. */
-static struct user_key key;
-
-static void ask(struct bench *b, struct ask *a)
-{
-    stun_put(&a->w, STUN_A_USERNAME, BYTES(USER));
-    stun_put(&a->w, STUN_A_REALM, BYTES(REALM));
-    stun_put(&a->w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
-    int was = countdown;
-    countdown = -1;
-    stun_put_integrity(&a->w, bytes_of(key.md5, sizeof(key.md5)));
-    size_t n = stun_end(&a->w);
-    countdown = was;
-    if (b->stream)
-        turn_module.data(b->at, bytes_of(a->mem, n));
-    else
-        turn_module.datagram(&b->udp, &b->from, bytes_of(a->mem, n));
-}
-
-static void allocate(struct bench *b, uint16_t with, struct bytes value)
-{
-    struct ask a;
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
-    if (with)
-        stun_put(&a.w, with, value);
-    ask(b, &a);
-}
-
-static void simple(struct bench *b, uint16_t method, const struct addr *peer)
-{
-    struct ask a;
-    ask_begin(b, &a, method);
-    if (method == STUN_CHANNEL_BIND)
-        stun_put_channel(&a.w, 0x4001);
-    if (method == STUN_REFRESH)
-        stun_put_u32(&a.w, STUN_A_LIFETIME, 0);
-    else
-        stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, peer);
-    ask(b, &a);
-}
 
 static void stranger(struct bench *b)
 {
@@ -172,29 +116,6 @@ static void tcp_relaying(struct bench *b)
     simple(b, STUN_REFRESH, NULL);
 }
 
-static void on_nothing(struct ev_loop *loop, ev_io *io, int revents) {}
-
-/* libev ends the program when it cannot grow its tables, so they have their size before. */
-static void grow_loop(struct bench *b)
-{
-    ev_io io[8];
-    for (int priority = EV_MINPRI; priority <= EV_MAXPRI; priority++) {
-        for (int i = 0; i < 8; i++) {
-            int fd = dup2(STDIN_FILENO, 250 + i);
-            ev_io_init(&io[i], on_nothing, fd, EV_READ);
-            ev_set_priority(&io[i], priority);
-            ev_io_start(b->w->loop, &io[i]);
-            ev_feed_event(b->w->loop, &io[i], EV_READ);
-        }
-        ev_run(b->w->loop, EVRUN_NOWAIT);
-        for (int i = 0; i < 8; i++) {
-            ev_io_stop(b->w->loop, &io[i]);
-            close(250 + i);
-        }
-        ev_run(b->w->loop, EVRUN_NOWAIT);
-    }
-}
-
 /* An Allocate that is signed in another way than with MD5 and a password; the peer has memory enough. */
 static void allocate_by(struct bench *b, uint16_t who, struct bytes value, struct bytes token)
 {
@@ -248,68 +169,29 @@ static void other_credentials(struct bench *b)
     assert_int_equal(bench_count(b, TS_AUTH_TOKEN), 1);
 }
 
-/* What a room without clients has: every port but those of the range's odd ends, and the whole quota. */
-static void assert_nothing_left(struct bench *b)
-{
-    assert_int_equal(b->t->relays[0].used, 0);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(quota_take(b->t->quota, BYTES(USER), 3, 3), 0);
-    for (int i = 0; i < 3; i++)
-        quota_give(b->t->quota, BYTES(USER));
-}
-
-static void walk(void (*play)(struct bench *b), bool stream)
-{
-    /* Once without a failure: what OpenSSL keeps for good is then there. */
-    for (int nth = -1, more = 1; more; nth++) {
-        struct bench *b = bench_create(SETTINGS);
-        grow_loop(b);
-        bench_challenge(b);
-        b->stream = stream;
-        if (!stream)
-            bench_challenge(b);
-        assert_int_equal(user_key_derive(BYTES(REALM), BYTES(USER), BYTES(PASSWORD), &key), 0);
-        unsigned files = open_files();
-        failed = false;
-        countdown = nth;
-        play(b);
-        countdown = -1;
-        more = nth < 0 || failed;
-        if (b->conn.state) {
-            turn_module.closed(&b->conn);
-            assert_null(b->conn.state);
-        }
-        bench_pass(b, 3600 * 1000);
-        assert_nothing_left(b);
-        assert_int_equal(open_files(), files);
-        bench_destroy(b);
-        assert_true(nth < 1000);
-    }
-}
-
 static void stream_life_survives_every_failed_allocation(void **state)
 {
-    walk(life, true);
+    walk(life, SETTINGS, true);
 }
 
 static void datagram_life_survives_every_failed_allocation(void **state)
 {
-    walk(life, false);
+    walk(life, SETTINGS, false);
 }
 
 static void tcp_relaying_survives_every_failed_allocation(void **state)
 {
-    walk(tcp_relaying, true);
+    walk(tcp_relaying, SETTINGS, true);
 }
 
 static void reservation_survives_every_failed_allocation(void **state)
 {
-    walk(reserving, true);
+    walk(reserving, SETTINGS, true);
 }
 
 static void other_credentials_survive_every_failed_allocation(void **state)
 {
-    walk(other_credentials, true);
+    walk(other_credentials, SETTINGS, true);
 }
 
 /* The room itself: it starts, or says why not and leaves nothing. */
