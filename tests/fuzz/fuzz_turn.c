@@ -5,10 +5,12 @@
  * allocations, permissions, channels, ports, pipes, timers. */
 #include "modules/turn/connect.h"
 #include "modules/turn/pipe.h"
+#include "modules/turn/quota.h"
 #include "modules/turn/send.h"
 #include "modules/turn/shared_secret.h"
 #include "modules/turn/tcp_room.h"
 #include "turn_scene.h"
+#include <openssl/evp.h>
 #include <sys/socket.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,9 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * ------------------------------------------------------------------------------------------------ */
 
 static const char settings[] =
-    "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\"}\nrelay_ports = \"22300-22309\"\n"
-    "allow_peers = {\"127.0.0.0/8\"}\nmax_permissions = 4\nmax_channels = 3\n"
-    "user_allocations = 2\nunauthenticated_rate = 0\nshared_secrets = {\"r:a secret\"}\n"
+    "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\", \"::1\"}\nrelay_ports = \"22300-22309\"\n"
+    "allow_peers = {\"127.0.0.0/8\", \"::1/128\"}\nmax_permissions = 4\nmax_channels = 3\n"
+    "user_allocations = 3\nunauthenticated_rate = 0\nshared_secrets = {\"r:a secret\"}\n"
     "oauth_keys = {\"k:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n}\n";
 
 static void open_conn(struct scene *s, unsigned i)
@@ -119,6 +121,10 @@ static void scene_clear(struct scene *s)
     for (unsigned i = TS_ALLOCATIONS; i <= TS_CHANNELS; i++)
         require(stats_sum(s->gw.stats, &turn_stats, i) == 0);
     require(stats_sum(s->gw.stats, &turn_stats, TS_TCP_CONNECTIONS) == 0);
+    require(stats_sum(s->gw.stats, &turn_stats, TS_AWAY) == 0);
+    require(quota_sessions(t->quota)->by_id.count == 0);
+    require(quota_take(t->quota, BYTES("nobody"), 1, 1) == 0); /* nobody has any */
+    quota_give(t->quota, BYTES("nobody"));
     memset(s->nonce_n, 0, sizeof(s->nonce_n));
     memset(s->token, 0, sizeof(s->token));
     s->ticket_n = 0;
@@ -173,6 +179,12 @@ static void put_attributes(struct scene *s, struct stun_writer *w)
             stun_put_u32(w, STUN_A_CONNECTION_ID, what & 1 ? s->connection : wire_u32(&s->in));
         else if (what < 200)
             stun_put(w, STUN_A_MOBILITY_TICKET, what & 1 ? BYTES_NONE : bytes_of(s->ticket, s->ticket_n));
+        else if (what >= 248)
+            stun_put_byte(w, what & 1 ? STUN_A_ADDITIONAL_ADDRESS_FAMILY : STUN_A_REQUESTED_ADDRESS_FAMILY,
+                          what & 2 ? STUN_FAMILY_V6 : STUN_FAMILY_V4);
+        else if (what >= 244)
+            stun_put_xor(w, STUN_A_XOR_PEER_ADDRESS,
+                         &(struct addr){.family = ADDR_V6, .port = (uint16_t)(22300 + what), .ip[15] = 1});
         else
             stun_put(w, types[what % (sizeof(types) / sizeof(types[0]))], wire_bytes(&s->in, what % 23));
     }
@@ -216,6 +228,42 @@ static void sign_otherwise(struct scene *s, struct stun_writer *w, unsigned clie
     stun_put_integrity256(w, what & 4 ? bytes_of(key.md5, 16) : bytes_of(key.sha256, 32));
 }
 
+#define SESSION_KEY "a session key of 160"
+
+/* RFC 7635 6.2, made now and good for an hour. */
+static size_t make_token(const struct scene *s, uint8_t *out)
+{
+    uint8_t block[64];
+    int n = 0, rest = 0;
+    struct wire_out o = wire_out(block, sizeof(block));
+    wire_put_u16(&o, sizeof(SESSION_KEY) - 1);
+    wire_put_bytes(&o, BYTES(SESSION_KEY));
+    wire_put_u64(&o, (uint64_t)s->w->wall << 16);
+    wire_put_u32(&o, 3600);
+    memset(out, 0, 14);
+    store_u16(out, 12);
+    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+    require(EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL,
+                               (const uint8_t *)"HGkj32KJGiuy098sdfaqbNjOiaz71923", out + 2) == 1);
+    require(EVP_EncryptUpdate(c, NULL, &n, (const uint8_t *)"r", 1) == 1);
+    require(EVP_EncryptUpdate(c, out + 14, &n, block, (int)wire_len(&o)) == 1);
+    require(EVP_EncryptFinal_ex(c, out + 14 + n, &rest) == 1);
+    require(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, out + 14 + n) == 1);
+    EVP_CIPHER_CTX_free(c);
+    return 14 + (size_t)n + 16;
+}
+
+/* With the token, or as of one who has shown it. */
+static void sign_by_token(struct scene *s, struct stun_writer *w, unsigned client, bool shown)
+{
+    uint8_t token[128];
+    stun_put(w, STUN_A_USERNAME, BYTES("k"));
+    put_realm(s, w, client);
+    if (!shown)
+        stun_put(w, STUN_A_ACCESS_TOKEN, bytes_of(token, make_token(s, token)));
+    stun_put_integrity(w, BYTES(SESSION_KEY));
+}
+
 static void step_request(struct scene *s, unsigned client)
 {
     static const uint16_t methods[] = {STUN_BINDING, STUN_ALLOCATE,          STUN_REFRESH,
@@ -228,7 +276,9 @@ static void step_request(struct scene *s, unsigned client)
     stun_begin(&w, mem, sizeof(mem), stun_type(method == STUN_SEND ? STUN_INDICATION : STUN_REQUEST, method),
                id);
     put_attributes(s, &w);
-    if (what >= 208)
+    if (what >= 240)
+        sign_by_token(s, &w, client, wire_u8(&s->in) & 1);
+    else if (what >= 208)
         sign_otherwise(s, &w, client);
     else if (what >= 32)
         sign(s, &w, client, what >= 64 ? 3 : what);

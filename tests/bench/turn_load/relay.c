@@ -335,8 +335,8 @@ int run_relay(const struct options *o)
     report_number("server_cpu", cost_between(before, after));
     report_number("server_user", after.user - before.user);
     report_number("driver_cpu", cost_between(own, own_after));
-    report_number("cost", packets ? cost_between(before, after) * 1e6 / packets : 0);
-    report_number("messages_per_read", reads ? got / reads : 0);
+    report_number("cost", packets > 0 ? cost_between(before, after) * 1e6 / packets : 0);
+    report_number("messages_per_read", reads > 0 ? got / reads : 0);
     relay_report_loss(r);
     report_delays("rtt", relay_delays(r));
     report_end();
