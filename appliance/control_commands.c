@@ -228,6 +228,7 @@ static const struct command {
     {"connections", control_connections},
     {"registrations", control_registrations},
     {"dialogs", control_dialogs},
+    {"allocations", control_allocations},
     {"core", control_core},
     {"bans-list", control_bans_list},
     {"bans-add", control_bans_add},

@@ -20,11 +20,13 @@ struct roof *control_roof(const struct control_client *cc);
 /* Carries out the question q (an object, borrowed). */
 void control_command(struct control_client *cc, json_t *q);
 
-/* control_connections.c, control_registrations.c, control_dialogs.c, control_core.c: ask every worker. */
+/* control_connections.c, control_registrations.c, control_dialogs.c, control_allocations.c, control_core.c:
+ * ask every worker. */
 void control_connections(struct control_client *cc, json_t *q);
 void control_registrations(struct control_client *cc, json_t *q);
 void control_core(struct control_client *cc, json_t *q);
 void control_dialogs(struct control_client *cc, json_t *q);
+void control_allocations(struct control_client *cc, json_t *q);
 
 /* control_bans.c */
 void control_bans_list(struct control_client *cc, json_t *q);

@@ -164,9 +164,11 @@ static void look_at_local(struct entry *e)
         e->conn.local = addr_from_sockaddr((struct sockaddr *)&sa);
 }
 
-static void refuse(struct door *d, int fd, enum close_reason why)
+static void refuse(struct door *d, int fd, const struct addr *peer, enum close_reason why)
 {
     door_count(d, DOOR_CLOSES + why);
+    log_warn(&d->w->log, "conn.refused", F_ADDR("peer", peer), F_STR("reason", close_reason_name(why)),
+             F_STR("hint", why == CLOSE_LIMIT ? "door.connections_max are open" : "out of memory"));
     close(fd);
 }
 
@@ -179,7 +181,7 @@ void entry_accept(struct listener *l, int fd, const struct addr *peer)
     if (!e) {
         if (v == GUARD_OK)
             guard_leave(d->guard);
-        refuse(d, fd, v == GUARD_OK ? CLOSE_MEMORY : verdict_reason(v));
+        refuse(d, fd, peer, v == GUARD_OK ? CLOSE_MEMORY : verdict_reason(v));
         return;
     }
     stat_inc(&d->stats[l->transport == TRANSPORT_TLS ? DOOR_OPEN_TLS : DOOR_OPEN_TCP]);
@@ -239,14 +241,33 @@ void entry_ready(struct entry *e)
 }
 
 /* Closing. */
+
+/* What ends in order, and what any scanner does all day, is for who looks closely. */
+static enum log_level close_level(enum close_reason why)
+{
+    switch (why) {
+    case CLOSE_PROTOCOL:
+    case CLOSE_SLOW:
+    case CLOSE_TOO_BIG:
+    case CLOSE_PEER_LIMIT:
+    case CLOSE_FLOOD:
+    case CLOSE_PROXY:
+    case CLOSE_BACKLOG:
+    case CLOSE_MEMORY:
+        return LOG_INFO;
+    default:
+        return LOG_DEBUG;
+    }
+}
+
 static void say_closing(struct entry *e)
 {
     struct worker *w = e->door->w;
     door_count(e->door, DOOR_CLOSES + e->why);
-    log_debug(&w->log, "conn.closed", F_ADDR("peer", &e->conn.peer),
-              F_STR("reason", close_reason_name(e->why)),
-              F_STR("module", e->conn.module ? e->conn.module->name : ""),
-              F_STR("tls", conn_tls_version(&e->conn)), F_UINT("ms", w->now - e->conn.opened_at));
+    log_at(&w->log, close_level(e->why), "conn.closed", F_ADDR("peer", &e->conn.peer),
+           F_STR("reason", close_reason_name(e->why)),
+           F_STR("module", e->conn.module ? e->conn.module->name : ""),
+           F_STR("tls", conn_tls_version(&e->conn)), F_UINT("ms", w->now - e->conn.opened_at));
 }
 
 void conn_close(struct conn *c, enum close_reason why)

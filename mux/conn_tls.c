@@ -148,15 +148,34 @@ bool conn_tls_half_closes(const struct entry *e)
     return !e->ssl || (conn_tls_ready(e) && SSL_version(e->ssl) == TLS1_3_VERSION);
 }
 
+/* Alerts of a client that does not like our certificate: bad, unsupported, revoked, expired, unknown; unknown
+ * CA (RFC 8446 6.2). OpenSSL numbers them from SSL_AD_REASON_OFFSET on. */
+static bool is_about_certificate(unsigned long error)
+{
+    int alert = ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET;
+    return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+           alert == SSL_AD_UNKNOWN_CA;
+}
+
+static void say_failed(const struct entry *e, const char *reason, bool certificate)
+{
+    enum log_level level = e->shaken ? LOG_DEBUG : LOG_INFO;
+    log_at(&e->door->w->log, level, certificate ? "tls.certificate_refused" : "tls.failed",
+           F_ADDR("peer", &e->conn.peer), F_STR("why", reason ? reason : "?"),
+           F_STR(certificate ? "hint" : NULL,
+                 "the client does not accept our certificate: its names, dates and "
+                 "chain in tls.certificates, the CA on the client"));
+}
+
 /* What OpenSSL had to say to the peer (an alert) is in `wire` and still leaves. */
 static void fail(struct entry *e, enum close_reason why)
 {
-    struct worker *w = e->door->w;
     const char *reason = ERR_reason_error_string(ERR_peek_error());
+    bool certificate = !e->dialled && is_about_certificate(ERR_peek_error());
     long verdict = SSL_get_verify_result(e->ssl);
     e->tls_failed = true;
     e->tls_problem = verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : reason;
-    log_debug(&w->log, "tls.failed", F_ADDR("peer", &e->conn.peer), F_STR("why", reason ? reason : "?"));
+    say_failed(e, reason, certificate);
     ERR_clear_error();
     conn_close(&e->conn, why);
 }

@@ -133,3 +133,10 @@ json_t *ask_list(const char *socket, const char *name, const char *list, int arg
     json_decref(a);
     return NULL;
 }
+
+void print_count(const json_t *a, const json_t *list)
+{
+    json_int_t count = number_in(a, "count");
+    printf("%" JSON_INTEGER_FORMAT " in all%s\n", count,
+           count > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
+}

@@ -52,13 +52,6 @@ int ctl_stats(const char *socket, int argc, char **argv)
     return done(a);
 }
 
-static void print_count(const json_t *a, const json_t *list)
-{
-    json_int_t count = number_in(a, "count");
-    printf("%" JSON_INTEGER_FORMAT " in all%s\n", count,
-           count > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
-}
-
 int ctl_connections(const char *socket, int argc, char **argv)
 {
     size_t i;

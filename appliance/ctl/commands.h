@@ -9,6 +9,7 @@ int ctl_stats(const char *socket, int argc, char **argv);
 int ctl_connections(const char *socket, int argc, char **argv);
 int ctl_registrations(const char *socket, int argc, char **argv);
 int ctl_dialogs(const char *socket, int argc, char **argv);
+int ctl_allocations(const char *socket, int argc, char **argv);
 int ctl_core(const char *socket, int argc, char **argv);
 int ctl_user_add(const char *socket, int argc, char **argv);
 int ctl_user_remove(const char *socket, int argc, char **argv);

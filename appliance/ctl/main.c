@@ -17,6 +17,8 @@ static const char usage_text[] =
     "  connections [--json]         who is connected, by which protocol and cipher\n"
     "  registrations [--json]       who is registered, from where, for how long; what the core tells of it\n"
     "  dialogs [--json]             the calls that stand or ring, whose, since when\n"
+    "  allocations [--json]         the TURN relays, whose, how long, what they carried, what had no "
+    "permission\n"
     "  core [--json]                next hops of the IMS core: up or down, since when, why\n"
     "  user add NAME [--realm R] [--password-file F]\n"
     "                               add a user or change the password (from standard input, one line)\n"
@@ -60,6 +62,7 @@ static const struct {
     {{"connections", NULL}, ctl_connections},
     {{"registrations", NULL}, ctl_registrations},
     {{"dialogs", NULL}, ctl_dialogs},
+    {{"allocations", NULL}, ctl_allocations},
     {{"core", NULL}, ctl_core},
     {{"user", "add"}, ctl_user_add},
     {{"user", "remove"}, ctl_user_remove},

@@ -6,7 +6,10 @@ bool answer_fault(struct pcscf *p, const struct sip_hop *from, const struct sip_
                   const struct sip_fault *fault)
 {
     pcscf_count(p, PCSCF_REFUSED_MALFORMED);
-    log_debug(&p->w->log, "sip.malformed", F_STR("why", fault->reason), F_ADDR("peer", &from->flow.peer));
+    log_info(&p->w->log, "sip.malformed", F_BYTES("call_id", m->call_id), F_BYTES("method", m->method_name),
+             F_ADDR("peer", &from->flow.peer), F_UINT("status", fault->status),
+             F_STR("because", fault->reason),
+             F_STR(fault->answer ? NULL : "answer", "none: no Via to answer to"));
     if (!fault->answer) {
         pcscf_count(p, PCSCF_UNANSWERABLE);
         return m->status || m->method == SIP_ACK;

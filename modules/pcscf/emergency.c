@@ -133,13 +133,14 @@ struct sip_hop emergency_hop(struct pcscf *p)
 
 #define KEEP_OPEN (60 * 60 * 1000) /* ms; the call itself may need no message for long (RFC 4028) */
 
-void emergency_begins(struct pcscf *p, const struct flow *f, bool registered)
+void emergency_begins(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, bool registered)
 {
     struct conn *c = f->transport == TRANSPORT_UDP ? NULL : conn_get(p->w, f->conn);
     if (c && !registered)
         conn_idle_timeout(c, KEEP_OPEN);
     pcscf_count(p, PCSCF_EMERGENCY_ROUTED);
-    log_info(&p->w->log, "sip.emergency", F_ADDR("peer", &f->peer), F_INT("registered", registered));
+    log_info(&p->w->log, "sip.emergency", F_BYTES("call_id", rq->call_id), F_BYTES("method", rq->method_name),
+             F_BYTES("uri", rq->ruri_text), F_ADDR("peer", &f->peer), F_INT("registered", registered));
 }
 
 /* ---- 380 ---- */
@@ -167,7 +168,15 @@ static void write_headers(const struct pcscf *p, const struct registration *r, c
     buf_str(out, "\r\n");
 }
 
-void emergency_refuse(struct pcscf *p, struct server_txn *st)
+const char *emergency_because(const struct pcscf *p, const struct sip_hop *to)
+{
+    if (!p->emergency->ecscf[0])
+        return "no emergency.ecscf is set: the phone is told to call another network";
+    return to->kind == HOP_NONE ? "emergency.ecscf cannot be reached: see sallyportctl core"
+                                : "the phone is not registered and emergency.unregistered is off";
+}
+
+void emergency_refuse(struct pcscf *p, struct server_txn *st, const char *because)
 {
     const struct sip_msg *rq = st && !server_txn_answered(st) ? server_txn_request(st) : NULL;
     if (!rq)
@@ -196,8 +205,9 @@ void emergency_refuse(struct pcscf *p, struct server_txn *st)
     buf_fini(&body);
     buf_fini(&out);
     pcscf_count(p, PCSCF_EMERGENCY_ELSEWHERE);
-    log_info(&p->w->log, "sip.emergency_elsewhere", F_BYTES("method", rq->method_name),
-             F_ADDR("peer", &flow->peer), F_INT("registered", r != NULL));
+    log_info(&p->w->log, "sip.emergency_elsewhere", F_BYTES("call_id", rq->call_id),
+             F_BYTES("method", rq->method_name), F_BYTES("uri", rq->ruri_text), F_ADDR("peer", &flow->peer),
+             F_INT("registered", r != NULL), F_STR("because", because ? because : ""));
 }
 
 /* ---- settings ---- */

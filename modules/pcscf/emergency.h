@@ -24,7 +24,9 @@ int emergency_init(struct pcscf *p);
 struct sip_hop emergency_hop(struct pcscf *p); /* HOP_NONE: no E-CSCF, or not to be reached */
 /* A call goes to the E-CSCF: counted and logged; the connection of an unregistered caller outlives his
  * silence. */
-void emergency_begins(struct pcscf *p, const struct flow *f, bool registered);
+void emergency_begins(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, bool registered);
 
 /* 380 with the alternative service (TS 24.229 5.2.10.4, 5.2.10.5). No-op once a final response was sent. */
-void emergency_refuse(struct pcscf *p, struct server_txn *st);
+void emergency_refuse(struct pcscf *p, struct server_txn *st, const char *because);
+/* Why a call for help that would go there goes elsewhere; a literal, for the log. */
+const char *emergency_because(const struct pcscf *p, const struct sip_hop *to);

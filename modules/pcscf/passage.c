@@ -70,7 +70,7 @@ static int emergency(const struct registration *r, const struct sip_msg *rq, str
         return 380;
     if (r)
         identity_add_number(r, g->identity, sizeof(g->identity));
-    emergency_begins(g->p, &g->flow, r != NULL);
+    emergency_begins(g->p, &g->flow, rq, r != NULL);
     return record(g, rq);
 }
 

@@ -41,6 +41,7 @@ struct passage {
     struct session_offer session;
     uint64_t began, rang; /* ms; rang 0: no answer of any kind yet */
     int heard;            /* the last status that came from further on */
+    const char *because;  /* why none came, a literal; NULL: not known */
     bool cancelled;
 };
 

@@ -3,29 +3,56 @@
 #include "modules/pcscf/call/dialog_watch.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/passage.h"
+#include "modules/pcscf/refusal.h"
 #include "modules/pcscf/registration/register.h"
 #include "modules/pcscf/registration/sec_agree.h"
 #include "modules/sip/option_tag.h"
 #include "modules/sip/server_txn.h"
 
 /* RFC 3261 16.3 item 5. sec-agree is answered by us; privacy is what the trust table does (RFC 3323 4.2). */
-static bool refuse_bad_extension(struct server_txn *st, const struct sip_msg *rq)
+static bool refuse_bad_extension(const struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
 {
     static const char *const known[] = {"sec-agree", "privacy", "path", "outbound", NULL};
     struct buf line;
     buf_init(&line);
     bool bad = option_tags_unsupported(rq, SIP_H_PROXY_REQUIRE, known, &line);
-    if (bad)
+    if (bad) {
+        refusal_say(p, server_txn_from(st), rq, 420,
+                    "Proxy-Require names an extension that is not supported here");
         server_txn_refuse_with(st, 420, buf_bytes(&line));
+    }
     buf_fini(&line);
     return bad;
 }
 
+static const char *hops_because(int status)
+{
+    switch (status) {
+    case 482:
+        return "it has been here before: a routing loop beyond this edge";
+    case 483:
+        return "Max-Forwards is used up: too many proxies, or a loop";
+    default:
+        return "Max-Breadth is used up (RFC 5393): too many branches at once";
+    }
+}
+
+/* RFC 3261 16.3 items 3 and 4. */
+static bool refuse_hops(const struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
+{
+    int status = proxy_check(st);
+    if (status)
+        refusal_say(p, server_txn_from(st), rq, status, hops_because(status));
+    return status != 0;
+}
+
 /* RFC 3261 16.3 item 2. */
-static bool refuse_scheme(struct server_txn *st, const struct sip_msg *rq)
+static bool refuse_scheme(const struct pcscf *p, struct server_txn *st, const struct sip_msg *rq)
 {
     if (rq->ruri.scheme != SIP_URI_OTHER)
         return false;
+    refusal_say(p, server_txn_from(st), rq, 416,
+                "the Request-URI is neither sip, sips, tel nor an emergency URN");
     server_txn_refuse(st, 416);
     return true;
 }
@@ -36,7 +63,7 @@ static bool refuse_agreement(struct pcscf *p, struct server_txn *st, const struc
     bool tls = from->kind == HOP_FLOW && from->flow.transport == TRANSPORT_TLS;
     if (core_link_is_from(p, from) || sec_agree_of(rq, tls) != SEC_AGREE_REFUSED)
         return false;
-    pcscf_count(p, PCSCF_REFUSED_AGREEMENT);
+    refusal_say(p, from, rq, pcscf_refuse(p, PCSCF_REFUSED_AGREEMENT, 494), NULL);
     server_txn_refuse_with(st, 494, sec_agree_line());
     return true;
 }
@@ -92,7 +119,7 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
     struct passage g;
     if (rq->via.has_alias && core_link_is_from(p, from))
         core_link_alias(p, from, rq->via.by.port);
-    if (proxy_check(st) || refuse_bad_extension(st, rq) || refuse_scheme(st, rq) ||
+    if (refuse_hops(p, st, rq) || refuse_bad_extension(p, st, rq) || refuse_scheme(p, st, rq) ||
         refuse_agreement(p, st, rq))
         return;
     if (core_link_is_from(p, from) && (answer_options(p, st, rq) || reg_event_notify(p, st, rq)))
@@ -101,8 +128,10 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
         register_handle(p, st, rq);
         return;
     }
+    p->refused = PCSCF_STATS; /* nobody has said why yet */
     int status = prepare(p, from, rq, &g);
     if (!status && g.from_phone && hop_control_drops(p, &g.to, !g.initial || g.emergency)) {
+        refusal_say(p, from, rq, 503, HOP_CONTROL_BECAUSE);
         server_txn_refuse_with(st, 503, BYTES_NONE); /* RFC 7339 5.10: without Retry-After */
         return;
     }
@@ -111,12 +140,11 @@ static void on_request(struct sip_layer *l, struct server_txn *st, const struct 
         return;
     }
     if (status == 380) {
-        emergency_refuse(p, st);
+        emergency_refuse(p, st, emergency_because(p, &g.to));
         return;
     }
-    log_debug(&p->w->log, "sip.refused", F_BYTES("method", rq->method_name), F_INT("status", status),
-              F_ADDR("peer", &from->flow.peer));
-    watch_refused(p, from, rq, status);
+    if (!watch_refused(p, from, rq, status))
+        refusal_say(p, from, rq, status, NULL);
     server_txn_refuse(st, status);
 }
 

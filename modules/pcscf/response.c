@@ -33,12 +33,14 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
     struct passage *g = proxy_data(proxy);
     if (g->from_phone) {
         int verdict = core_attempt_failure(&g->attempt, b, status, err);
+        g->because = core_attempt_because(status, err);
         if (verdict != PROXY_SWALLOW && g->emergency && g->initial && !proxy_cancelled(proxy))
-            emergency_refuse(g->p, proxy_server(proxy)); /* TS 24.229 5.2.10.5 */
+            emergency_refuse(g->p, proxy_server(proxy), g->because); /* TS 24.229 5.2.10.5 */
         if (status == 503 && verdict != PROXY_SWALLOW)
             pcscf_count(g->p, PCSCF_CORE_DOWN);
         return verdict;
     }
+    g->because = status == 408 ? "the phone did not answer" : "the phone's connection is gone";
     if (status != 503 || (err != -ENOTCONN && err != -ENOBUFS))
         return PROXY_GO_ON;
     pcscf_count(g->p, PCSCF_FLOW_FAILED);

@@ -31,6 +31,7 @@ struct pcscf {
     struct core_link core;
     struct gate gate;
     char host[CORE_HOST_MAX]; /* ours, as phones know it */
+    enum pcscf_stat refused;  /* what pcscf_refuse was told last */
 };
 
 extern const struct sip_entity pcscf_entity;
@@ -44,10 +45,11 @@ static inline void pcscf_count(struct pcscf *p, enum pcscf_stat what)
 {
     stat_inc(&p->stats[what]);
 }
-/* Counts why, and gives back the status to refuse with. */
+/* Counts why, keeps it for refusal_say, and gives back the status to refuse with. */
 static inline int pcscf_refuse(struct pcscf *p, enum pcscf_stat why, int status)
 {
     pcscf_count(p, why);
+    p->refused = why;
     return status;
 }
 

@@ -112,6 +112,18 @@ enum login_verdict login_check(struct registrar *r, const struct sip_msg *rq, co
                                                                                          : LOGIN_STALE;
 }
 
+const char *login_why(struct registrar *r, const struct home_user *u)
+{
+    struct user_key key = {0};
+    bool known = directory_find(r->w->gw->directory, u->realm, bytes_str(u->name), &key),
+         enabled = key.enabled;
+    OPENSSL_cleanse(&key, sizeof(key));
+    if (!known)
+        return "no such user: sallyportctl user list";
+    return enabled ? "wrong password, or credentials of another user, realm or URI"
+                   : "the user is switched off";
+}
+
 /* ---- challenges ---- */
 
 static bool put_challenge(struct buf *out, struct digest_challenge *c, enum digest_algorithm a)

@@ -14,6 +14,8 @@ enum login_verdict {
 
 /* Do the credentials prove that this request is u's? */
 enum login_verdict login_check(struct registrar *r, const struct sip_msg *rq, const struct home_user *u);
+/* Why one that was wrong was, for the log. */
+const char *login_why(struct registrar *r, const struct home_user *u);
 /* 401 with a challenge for each algorithm that the phone can bear. */
 void login_challenge(struct registrar *r, struct server_txn *st, const struct sip_msg *rq, struct bytes realm,
                      bool stale);

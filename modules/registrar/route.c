@@ -239,12 +239,34 @@ static bool may_record(const struct sip_msg *rq)
     return rq->method != SIP_MESSAGE && rq->method != SIP_OPTIONS && !rq->to_tag.n;
 }
 
+static const char *because(int status)
+{
+    switch (status) {
+    case 403:
+        return "who calls is no user here, or From names another user of this network";
+    case 404:
+        return "no such user in registrar.domains; the embedded home network has no way out";
+    case 405:
+        return "PUBLISH is not served";
+    default:
+        return "the called user is registered nowhere";
+    }
+}
+
+static void say_refused(const struct registrar *r, const struct sip_msg *rq, int status)
+{
+    log_info(&r->w->log, "registrar.not_routed", F_BYTES("call_id", rq->call_id),
+             F_BYTES("method", rq->method_name), F_BYTES("uri", rq->ruri_text), F_INT("status", status),
+             F_STR("because", because(status)));
+}
+
 static void fork_to(struct registrar *r, struct server_txn *st, const struct sip_msg *rq,
                     const struct own_route *o, const struct home_user *called)
 {
     struct binding_set found;
     location_find(r->location, bytes_str(called->aor), r->w->now, &found);
     if (!found.n) {
+        say_refused(r, rq, 480);
         server_txn_refuse(st, refuse(r, REGISTRAR_UNREACHABLE, 480));
         return;
     }
@@ -289,6 +311,8 @@ void registrar_route(struct registrar *r, struct server_txn *st, const struct si
         return;
     if (!status)
         status = check_called(r, rq, &called);
+    if (status)
+        say_refused(r, rq, status);
     if (status == 405)
         server_txn_refuse_with(st, 405,
                                BYTES("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, "

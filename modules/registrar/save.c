@@ -24,10 +24,31 @@ struct save {
     bool all_gone;
 };
 
+static const char *because(int status)
+{
+    switch (status) {
+    case 400:
+        return "a Contact, Path or Expires that cannot be, or contradicts another";
+    case 403:
+        return "too many contacts of this user";
+    case 404:
+        return "the Request-URI is of none of registrar.domains, or To names no user of it";
+    case 420:
+        return "Require names an extension that is not supported here";
+    case 423:
+        return "it asks for less than registrar.min_expires";
+    case 439:
+        return "the edge that it came by keeps no flow (RFC 5626)";
+    default:
+        return "older than what the user has registered since, or out of memory";
+    }
+}
+
 static void refuse(struct save *s, int status, struct bytes extra)
 {
     registrar_count(s->r, REGISTRAR_REFUSED);
-    log_debug(&s->r->w->log, "registrar.refused", F_STR("aor", s->user.aor), F_INT("status", status));
+    log_info(&s->r->w->log, "registrar.refused", F_BYTES("call_id", s->rq->call_id),
+             F_BYTES("aor", s->rq->to.uri.text), F_INT("status", status), F_STR("because", because(status)));
     server_txn_refuse_with(s->st, status, extra);
 }
 
@@ -285,7 +306,8 @@ static bool authenticate(struct save *s)
         break;
     }
     registrar_count(r, REGISTRAR_AUTH_FAILED);
-    log_debug(&r->w->log, "registrar.auth_failed", F_STR("aor", s->user.aor));
+    log_info(&r->w->log, "registrar.auth_failed", F_BYTES("call_id", s->rq->call_id),
+             F_STR("aor", s->user.aor), F_STR("because", login_why(r, &s->user)));
     server_txn_refuse(s->st, 403);
     return false;
 }

@@ -152,15 +152,39 @@ static bool claim(struct request *rq, struct allocation_wish *wish, struct reser
     return wish->relay.address != NULL;
 }
 
+/* What a 508 does not tell apart. */
+static const char *why_none(int rc)
+{
+    switch (rc) {
+    case -EUSERS:
+        return "turn.total_allocations are held";
+    case -ENOSPC:
+        return "no port of turn.relay_ports is free, or none of a pair";
+    case -EMFILE:
+    case -ENFILE:
+        return "descriptors have run out: raise the limit (LimitNOFILE)";
+    case -ENOMEM:
+    case -ENOBUFS:
+        return "out of memory";
+    default:
+        return "the relay's socket cannot be opened: see turn.relay_addresses";
+    }
+}
+
 static unsigned create(struct request *rq, struct allocation_wish *wish, struct allocation **al)
 {
     struct reserved what;
-    if (!claim(rq, wish, &what))
+    if (!claim(rq, wish, &what)) {
+        rq->because = "no port is reserved under that token for this user: it waits 30 s to be claimed";
         return 508;
+    }
     int rc = allocation_create(rq->turn, wish, al);
     if (rc < 0 && wish->relay.reserved)
         close(what.fd);
-    return rc == 0 ? 0 : rc == -EDQUOT ? 486 : 508;
+    if (rc == 0 || rc == -EDQUOT)
+        return rc ? 486 : 0;
+    rq->because = why_none(rc);
+    return 508;
 }
 
 void handle_allocate(struct request *rq)

@@ -149,7 +149,7 @@ int allocation_create(struct turn *t, const struct allocation_wish *wish, struct
         return -EINVAL;
     int rc = quota_take(t->quota, wish->name, (uint64_t)c->user_allocations, (uint64_t)c->total_allocations);
     if (rc < 0)
-        return rc;
+        return rc == -ENOSPC ? -EUSERS : rc;
     rc = build(t, wish, out);
     if (rc < 0) {
         quota_give(t->quota, wish->name);
@@ -162,8 +162,8 @@ int allocation_create(struct turn *t, const struct allocation_wish *wish, struct
     rows_changed(a);
     turn_count(t, TS_CREATED);
     turn_count(t, TS_ALLOCATIONS);
-    log_debug(&t->w->log, "turn.allocated", F_BYTES("user", wish->name), F_ADDR("client", &wish->client.addr),
-              F_ADDR("relayed", &a->relay.relayed));
+    log_info(&t->w->log, "turn.allocated", F_BYTES("user", wish->name), F_ADDR("client", &wish->client.addr),
+             F_ADDR("relayed", &a->relay.relayed), F_STR("transport", a->tcp ? "TCP" : "UDP"));
     return 0;
 }
 
@@ -195,14 +195,18 @@ static void count_end(const struct allocation *a, enum allocation_end why)
 
 void allocation_destroy(struct allocation *a, enum allocation_end why)
 {
-    static const char *const names[] = {"deleted", "expired", "client gone", "shutdown"};
+    static const char *const names[] = {"the client deleted it", "no refresh came",
+                                        "the client's connection ended", "shutdown"};
     if (!a)
         return;
     struct turn *t = a->turn;
     enum path_end how = why == ALLOCATION_CLIENT_GONE ? PATH_GONE : PATH_KEPT;
-    log_debug(&t->w->log, "turn.ended", F_BYTES("user", allocation_name(a)),
-              F_ADDR("client", &a->client.addr), F_ADDR("relayed", &a->relay.relayed),
-              F_STR("because", names[why]), F_UINT("to_peer", a->bytes[0]), F_UINT("to_client", a->bytes[1]));
+    log_info(&t->w->log, "turn.ended", F_BYTES("user", allocation_name(a)), F_ADDR("client", &a->client.addr),
+             F_ADDR("relayed", &a->relay.relayed), F_STR("because", names[why]),
+             F_UINT("lasted_ms", t->w->now - a->created), F_UINT("bytes_to_peer", a->bytes[0]),
+             F_UINT("bytes_to_client", a->bytes[1]),
+             F_UINT(a->unpermitted[0] ? "to_peer_without_permission" : NULL, a->unpermitted[0]),
+             F_UINT(a->unpermitted[1] ? "to_client_without_permission" : NULL, a->unpermitted[1]));
     batch_flush(t); /* what the client sent before the end goes out before the socket closes */
     row_allocation_gone(a);
     list_remove(&a->unwritten);

@@ -70,6 +70,7 @@ struct allocation {
     unsigned n_permissions, n_channels;
     uint64_t bytes[2];         /* to the peer, to the client; of pipes (RFC 6062) those that have ended */
     bool carried[2];           /* anything at all */
+    uint32_t unpermitted[2];   /* messages to the peer, to the client, that no permission let pass */
     uint8_t id[ALLOCATION_ID]; /* random, the key in the store */
     bool has_token;
     uint8_t token[RESERVATION_TOKEN]; /* of the port above, reserved with this one */
@@ -95,7 +96,7 @@ struct allocation_wish {
     uint64_t lifetime; /* ms */
 };
 
-/* 0; -EDQUOT (486), -ENOSPC (508) or another -errno (508). */
+/* 0; -EDQUOT (486); 508: -EUSERS (too many in all), -ENOSPC (no port) or another -errno. */
 int allocation_create(struct turn *t, const struct allocation_wish *wish, struct allocation **out);
 void allocation_destroy(struct allocation *a, enum allocation_end why); /* NULL is fine */
 /* The client on that path is gone: so is the allocation, unless it is mobile. */

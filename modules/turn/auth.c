@@ -4,6 +4,7 @@
 #include "modules/turn/allocation.h"
 #include "modules/turn/dispatch.h"
 #include "modules/turn/nonce.h"
+#include "modules/turn/refusal.h"
 #include "modules/turn/session.h"
 #include "modules/turn/shared_secret.h"
 #include "mux/conn.h"
@@ -60,8 +61,9 @@ static void blame(struct request *rq, const struct claim *claim)
 static void fail(struct request *rq, const struct claim *claim)
 {
     turn_count(rq->turn, TS_AUTH_FAILURES);
-    log_info(&rq->turn->w->log, "turn.auth_failed", F_BYTES("user", claim->name),
-             F_ADDR("client", &rq->client.addr));
+    refusal_log_login(rq, &(struct refused_login){.name = claim->name,
+                                                  .realm = claim->realm,
+                                                  .token = stun_has(&rq->message, STUN_A_ACCESS_TOKEN)});
     challenge(rq, 401);
     blame(rq, claim);
 }
@@ -318,6 +320,7 @@ bool auth_check(struct request *rq)
         if (may_relay(rq))
             return true;
         turn_count(rq->turn, TS_NOT_REGISTERED);
+        rq->because = "nobody is registered here as this user (turn.require_registration)";
         turn_refuse(rq, 403);
     }
     return false;

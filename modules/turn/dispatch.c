@@ -1,6 +1,7 @@
 #include "modules/turn/dispatch.h"
 #include "modules/turn/allocation.h"
 #include "modules/turn/auth.h"
+#include "modules/turn/refusal.h"
 #include "mux/conn.h"
 #include <errno.h>
 
@@ -82,6 +83,7 @@ static bool understands(struct request *rq)
     answer_begin_error(rq, &a, 420);
     stun_put_unknown(&a.w, types, n);
     answer_send(rq, &a);
+    refusal_log(rq, 420);
     return false;
 }
 
@@ -220,6 +222,8 @@ void turn_refuse(struct request *rq, unsigned code)
     struct answer a;
     answer_begin_error(rq, &a, code);
     answer_send(rq, &a);
+    if (!rq->denied) /* turn_denies has said so */
+        refusal_log(rq, code);
 }
 
 void turn_agree(struct request *rq)
@@ -233,6 +237,7 @@ bool turn_denies(struct request *rq, const struct addr *peer, enum peer_verdict 
 {
     if (v == PEER_ALLOWED)
         return false;
+    rq->denied = true;
     turn_count(rq->turn, TS_DENIED_PEERS);
     log_info(&rq->turn->w->log, "turn.peer_denied", F_BYTES("user", rq->name),
              F_ADDR("client", &rq->client.addr), F_ADDR("peer", peer),

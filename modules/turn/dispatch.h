@@ -19,7 +19,9 @@ struct request {
     struct allocation *allocation; /* of the 5-tuple, NULL when there is none */
     struct credential credential;  /* wiped by dispatch */
     struct bytes name;             /* the user, once authenticated: a view of the credential */
+    const char *because;           /* of a refusal, for the log; NULL: what method and code say */
     bool authenticated;
+    bool denied;  /* its peer, and that is logged */
     bool sign256; /* answers carry MESSAGE-INTEGRITY-SHA256 (RFC 8489 9.2.4) */
 };
 
@@ -41,7 +43,7 @@ void answer_begin_error(const struct request *rq, struct answer *a, unsigned cod
  * had one) and sends it. Over UDP a stranger's answers are held to turn.unauthenticated_rate. */
 void answer_send(struct request *rq, struct answer *a);
 
-void turn_refuse(struct request *rq, unsigned code); /* an error with nothing more to say */
+void turn_refuse(struct request *rq, unsigned code); /* an error with nothing more to say; logged */
 void turn_agree(struct request *rq);                 /* a success with nothing more to say */
 /* RFC 8656 5: the 5-tuple has an allocation, and it is this user's; else it has been answered. */
 bool turn_has_allocation(struct request *rq);

@@ -24,10 +24,12 @@ static void to_peer(struct allocation *a, const struct wire_addr *to, struct byt
 void channel_data(struct allocation *a, uint16_t number, struct bytes data)
 {
     struct channel *c = channel_of_number(a, number);
-    if (!c)
+    if (!c) {
         turn_count(a->turn, TS_DROP_NO_CHANNEL);
-    else
+        a->unpermitted[TO_PEER]++;
+    } else {
         to_peer(a, &c->wire, data, false);
+    }
 }
 
 /* RFC 8656 13 to 15: from a client over UDP the attribute counts only from IPv4 to IPv4. */
@@ -52,6 +54,7 @@ void handle_send(struct request *rq)
         mobility_heard(a, &rq->client);
     if (!permission_find(a, &peer)) {
         turn_count(rq->turn, TS_DROP_NO_PERMISSION);
+        a->unpermitted[TO_PEER]++;
         return;
     }
     /* The permission speaks for the address only; here is the port. */
@@ -134,10 +137,12 @@ void data_from_peer(struct allocation *a, const struct sockaddr *from, uint8_t *
     struct addr peer = ports_from_wire(t, from);
     struct channel *c = channel_of_peer(a, &peer);
     bool allowed = c ? permission_is_live(c->permission, t->w->now) : permission_find(a, &peer) != NULL;
-    if (!allowed)
+    if (!allowed) {
         turn_count(t, TS_DROP_NO_PERMISSION);
-    else if (c)
+        a->unpermitted[TO_CLIENT]++;
+    } else if (c) {
         send_on_channel(a, c, data, n);
-    else
+    } else {
         send_indication(a, &peer, data, n);
+    }
 }

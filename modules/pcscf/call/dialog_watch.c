@@ -3,6 +3,7 @@
 #include "modules/pcscf/call/dialog_within.h"
 #include "modules/pcscf/call/record.h"
 #include "modules/pcscf/call/session.h"
+#include "modules/pcscf/refusal.h"
 
 static const struct registration *registration_of(const struct phone *ph, uint64_t owner)
 {
@@ -178,6 +179,13 @@ static const char *who_refused(const struct passage *g, int status)
     return g->from_phone ? "network" : "phone";
 }
 
+static const char *why_refused(const struct passage *g, int status)
+{
+    if (g->cancelled)
+        return "cancelled";
+    return g->heard != status && g->because ? g->because : sip_reason((unsigned)status);
+}
+
 static void say_refused(const struct passage *g, const struct sip_msg *rq, int status)
 {
     struct pcscf *p = g->p;
@@ -185,11 +193,22 @@ static void say_refused(const struct passage *g, const struct sip_msg *rq, int s
     const struct registration *r = ph ? registration_of(ph, g->owner) : NULL;
     log_info(&p->w->log, "sip.call_failed", F_BYTES("call_id", rq->call_id),
              F_BYTES("aor", r ? r->aor : BYTES_NONE), F_STR("side", dialog_side(g->from_phone)),
-             F_ADDR("peer", &g->flow.peer), F_INT("status", status), F_STR("by", who_refused(g, status)),
-             F_STR("why", g->cancelled ? "cancelled" : sip_reason((unsigned)status)),
+             F_ADDR("peer", &g->flow.peer), F_BYTES("uri", rq->ruri_text), F_INT("status", status),
+             F_STR("by", who_refused(g, status)), F_STR("why", why_refused(g, status)),
              F_UINT("after_ms", p->w->now - g->began),
              F_UINT(g->rang ? "rang_ms" : NULL, p->w->now - g->rang));
     pcscf_count(p, g->cancelled ? PCSCF_CALLS_CANCELLED : PCSCF_CALLS_REFUSED);
+}
+
+/* What neither begins a call nor ends one: a MESSAGE, a re-INVITE, a SUBSCRIBE. Phones ask with OPTIONS all
+ * the time. */
+static void say_failed(const struct passage *g, const struct sip_msg *rq, int status)
+{
+    enum log_level level = rq->method == SIP_OPTIONS ? LOG_DEBUG : LOG_INFO;
+    log_at(&g->p->w->log, level, "sip.request_failed", F_BYTES("call_id", rq->call_id),
+           F_BYTES("method", rq->method_name), F_STR("side", dialog_side(g->from_phone)),
+           F_ADDR("peer", &g->flow.peer), F_BYTES("uri", rq->ruri_text), F_INT("status", status),
+           F_STR("by", who_refused(g, status)), F_STR("why", why_refused(g, status)));
 }
 
 static bool is_challenge(int status)
@@ -203,11 +222,17 @@ void watch_final(struct passage *g, const struct sip_msg *rq, int status)
         return;
     if (rq->method == SIP_BYE && !is_challenge(status))
         within_done(g, rq, NULL);
-    if (rq->method != SIP_INVITE || !g->initial || status < 300)
+    if (status < 300 || is_challenge(status)) {
+        if (rq->method == SIP_INVITE && g->initial && status >= 300)
+            end_early(g);
         return;
+    }
+    if (rq->method != SIP_INVITE || !g->initial) {
+        say_failed(g, rq, status);
+        return;
+    }
     end_early(g);
-    if (!is_challenge(status))
-        say_refused(g, rq, status);
+    say_refused(g, rq, status);
 }
 
 void watch_done(struct passage *g)
@@ -221,14 +246,17 @@ void watch_done(struct passage *g)
     }
 }
 
-void watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, int status)
+bool watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, int status)
 {
     if (rq->method != SIP_INVITE || rq->to_tag.n)
-        return;
+        return false;
     if (!core_link_is_from(p, from) && !phone_find(p, &from->flow)) /* anybody can knock */
-        return;
+        return false;
+    const char *because = refusal_because(p->refused);
     log_info(&p->w->log, "sip.call_failed", F_BYTES("call_id", rq->call_id),
              F_STR("side", dialog_side(!core_link_is_from(p, from))), F_ADDR("peer", &from->flow.peer),
-             F_INT("status", status), F_STR("by", "edge"), F_STR("why", sip_reason((unsigned)status)));
+             F_BYTES("uri", rq->ruri_text), F_INT("status", status), F_STR("by", "edge"),
+             F_STR("why", because[0] ? because : sip_reason((unsigned)status)));
     pcscf_count(p, PCSCF_CALLS_REFUSED);
+    return true;
 }

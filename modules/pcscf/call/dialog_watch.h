@@ -16,4 +16,4 @@ void watch_give_up(struct passage *g, struct bytes reason);
 /* The transaction is over. */
 void watch_done(struct passage *g);
 /* A call that never got past us: for the log. */
-void watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, int status);
+bool watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq, int status);

@@ -174,6 +174,17 @@ int core_attempt_begin(struct core_attempt *a, struct pcscf *p, struct proxy *pr
     return 0;
 }
 
+const char *core_attempt_because(int status, int err)
+{
+    if (err == -EBUSY)
+        return "sip.max_transactions are underway";
+    if (err == -ENOMEM)
+        return "out of memory";
+    if (status == 408)
+        return "no next hop of the core answered in time: see sallyportctl core";
+    return "no next hop of the core could be reached: see sallyportctl core";
+}
+
 void core_attempt_end(struct core_attempt *a)
 {
     if (a->p)

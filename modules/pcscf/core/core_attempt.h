@@ -31,4 +31,6 @@ int core_attempt_response(struct core_attempt *a, const struct proxy_branch *b, 
 int core_attempt_failure(struct core_attempt *a, const struct proxy_branch *b, int status, int err);
 /* on_size. */
 struct sip_hop core_attempt_size(struct core_attempt *a, const struct proxy_branch *b, size_t n);
+/* In words: what came of the last hop when it failed with that status and error (core_attempt_failure's). */
+const char *core_attempt_because(int status, int err);
 void core_attempt_end(struct core_attempt *a); /* on_done */

@@ -27,6 +27,7 @@ struct hop_control {
 };
 
 void hop_control_hear(struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rs);
+#define HOP_CONTROL_BECAUSE "the core says that it is overloaded (RFC 7339): its share is left out"
 /* Is this request to that hop one of those to leave out (503, 5.10)? spared: it is none of them in any case.
  */
 bool hop_control_drops(struct pcscf *p, const struct sip_hop *to, bool spared);

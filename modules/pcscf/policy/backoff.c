@@ -1,6 +1,7 @@
 #include "modules/pcscf/policy/backoff.h"
 #include "appliance/core/abuse.h"
 #include "modules/pcscf/emergency.h"
+#include "modules/pcscf/refusal.h"
 #include "modules/sip/digest.h"
 #include "modules/sip/server_txn.h"
 #include <inttypes.h>
@@ -48,6 +49,8 @@ bool backoff_refuses(struct pcscf *p, struct server_txn *st, const struct sip_ms
     abuse_failed(p->w, to_blame(f), BYTES_NONE, BAN_SIP_AUTH);
     abuse_count(p->w, ABUSE_HELD);
     int n = snprintf(header, sizeof(header), "Retry-After: %" PRIu32 "\r\n", seconds);
+    refusal_say(p, server_txn_from(st), rq, 503,
+                "wrong passwords before: this user or address has to wait (abuse.backoff)");
     server_txn_refuse_with(st, 503, bytes_of(header, (size_t)n));
     return true;
 }
@@ -62,22 +65,23 @@ static bool is_stale(const struct sip_msg *rs)
     return false;
 }
 
-void backoff_learn(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, const struct sip_msg *rs)
+bool backoff_learn(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, const struct sip_msg *rs)
 {
     if (!p->w->gw->abuse || !rq || rs->status < 200)
-        return;
+        return false;
     const struct attempt a = attempt_of(rq);
     if (!a.answered)
-        return;
+        return false;
     if (rs->status < 300) {
         abuse_succeeded(p->w, &f->peer, a.user);
-        return;
+        return false;
     }
     bool refused = rs->status == 401 || rs->status == 403 || rs->status == 407;
     if (!refused || is_stale(rs))
-        return;
+        return false;
     abuse_count(p->w, ABUSE_FAILURES_SIP);
-    log_info(&p->w->log, "sip.auth_failed", F_BYTES("user", a.user), F_ADDR("client", &f->peer),
-             F_UINT("status", rs->status));
+    log_info(&p->w->log, "sip.auth_failed", F_BYTES("call_id", rq->call_id), F_BYTES("user", a.user),
+             F_ADDR("client", &f->peer), F_UINT("status", rs->status));
     abuse_failed(p->w, to_blame(f), a.user, BAN_SIP_AUTH);
+    return true;
 }

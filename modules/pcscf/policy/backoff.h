@@ -14,5 +14,5 @@ struct sip_msg;
 
 /* True: it has been answered with 503 and Retry-After. */
 bool backoff_refuses(struct pcscf *p, struct server_txn *st, const struct sip_msg *rq);
-/* The final answer to a REGISTER of that phone. */
-void backoff_learn(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, const struct sip_msg *rs);
+/* The final answer to a REGISTER of that phone. True: it has failed, and the log says so. */
+bool backoff_learn(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, const struct sip_msg *rs);

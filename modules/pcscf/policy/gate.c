@@ -2,6 +2,7 @@
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/identity.h"
 #include "modules/pcscf/passage.h"
+#include "modules/pcscf/refusal.h"
 #include "mux/conn.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static void note_verdict(const struct visitor *v, const struct policy_verdict *d
     log_at(&v->p->w->log, level, "sip.policy", F_STR("rule", r->name),
            F_STR("action", policy_action_name(d->deed ? d->deed->action : POLICY_ALLOW)),
            F_STR("tag", policy_tag_name(r->tag)), F_BYTES("method", v->rq->method_name),
-           F_ADDR("peer", source(v)));
+           F_BYTES("call_id", v->rq->call_id), F_ADDR("peer", source(v)));
 }
 
 static void note_overruns(const struct visitor *v, const struct policy_verdict *d)

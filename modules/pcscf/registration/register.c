@@ -3,6 +3,7 @@
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/policy/backoff.h"
+#include "modules/pcscf/refusal.h"
 #include "modules/pcscf/registration/access_network.h"
 #include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/registration/contact.h"
@@ -91,7 +92,7 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
     int verdict = core_attempt_response(&g->attempt, b, rs);
     if (verdict || rs->status < 200)
         return verdict;
-    backoff_learn(g->p, &g->flow, rq, rs);
+    bool told = backoff_learn(g->p, &g->flow, rq, rs);
     if (rs->status < 300) {
         if (rq)
             on_success(g, rq, rs);
@@ -99,10 +100,18 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
     }
     bool challenge = rs->status == 401 || rs->status == 407;
     pcscf_count(g->p, challenge ? PCSCF_REGISTER_CHALLENGED : PCSCF_REGISTER_FAILED);
-    if (!challenge)
-        log_debug(&g->p->w->log, "sip.register_refused", F_UINT("status", rs->status),
-                  F_ADDR("peer", &g->flow.peer));
+    if (!challenge && !told)
+        log_info(&g->p->w->log, "sip.register_refused", F_BYTES("call_id", rs->call_id),
+                 F_BYTES("aor", rs->to.uri.text), F_ADDR("peer", &g->flow.peer), F_UINT("status", rs->status),
+                 F_STR("by", "network"), F_BYTES("why", rs->reason));
     return PROXY_GO_ON;
+}
+
+static void say_failed(const struct registering *g, const struct sip_msg *rq, int status, int err)
+{
+    log_info(&g->p->w->log, "sip.register_failed", F_BYTES("call_id", rq ? rq->call_id : BYTES_NONE),
+             F_BYTES("aor", rq ? rq->to.uri.text : BYTES_NONE), F_ADDR("peer", &g->flow.peer),
+             F_INT("status", status), F_STR("because", core_attempt_because(status, err)));
 }
 
 static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
@@ -114,7 +123,7 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
     pcscf_count(g->p, PCSCF_REGISTER_FAILED);
     if (status == 503)
         pcscf_count(g->p, PCSCF_CORE_DOWN);
-    log_debug(&g->p->w->log, "sip.register_failed", F_INT("status", status), F_ERRNO(err));
+    say_failed(g, proxy_request(proxy), status, err);
     return verdict;
 }
 
@@ -187,7 +196,8 @@ static bool refuse_interval(struct pcscf *p, struct server_txn *st, const struct
     char line[48];
     if (!expiry_is_too_brief(p->config, asked))
         return false;
-    pcscf_count(p, PCSCF_REFUSED_INTERVAL);
+    refusal_say(p, server_txn_from(st), server_txn_request(st), pcscf_refuse(p, PCSCF_REFUSED_INTERVAL, 423),
+                NULL);
     snprintf(line, sizeof(line), "Min-Expires: %lld\r\n", (long long)(p->config->min_expires / 1000));
     server_txn_refuse_with(st, 423, bytes_str(line));
     return true;
@@ -237,17 +247,22 @@ void register_handle(struct pcscf *p, struct server_txn *st, const struct sip_ms
     if (refuse_interval(p, st, &asked))
         return;
     if (hop_control_drops(p, &core, asked.sos)) {
+        refusal_say(p, server_txn_from(st), rq, 503, HOP_CONTROL_BECAUSE);
         server_txn_refuse_with(st, 503, BYTES_NONE); /* RFC 7339 5.10: without Retry-After */
         return;
     }
     if (core.kind == HOP_NONE) {
-        pcscf_count(p, PCSCF_CORE_DOWN);
+        refusal_say(p, server_txn_from(st), rq, pcscf_refuse(p, PCSCF_CORE_DOWN, 503), NULL);
         server_txn_refuse(st, 503);
         return;
     }
     int status = begin(p, &server_txn_from(st)->flow, rq, &asked, &g);
-    if (status)
-        server_txn_refuse(st, status);
-    else
+    if (!status) {
         forward(st, &g, &core);
+        return;
+    }
+    refusal_say(p, server_txn_from(st), rq, status,
+                status == 403 ? "pcscf.max_registrations are registered on this connection"
+                              : "no Path can be made: out of memory, or the store's keys cannot be read");
+    server_txn_refuse(st, status);
 }
