@@ -39,6 +39,7 @@ extern const struct sip_entity pcscf_entity;
 /* NULL: out of memory, or settings that cannot work (the log says which). send as in sip_layer_setup. */
 struct pcscf *pcscf_create(struct worker *w, sip_send *send);
 void pcscf_destroy(struct pcscf *p);
+void pcscf_reload(struct pcscf *p);             /* to the worker's new settings */
 struct pcscf *pcscf_of(const struct worker *w); /* NULL before start */
 
 static inline void pcscf_count(struct pcscf *p, enum pcscf_stat what)

@@ -1,4 +1,7 @@
 #include "modules/pcscf/policy/policy.h"
+#include "appliance/base/random.h"
+#include <stdlib.h>
+#include <string.h>
 
 static const char *const action_names[POLICY_ACTIONS] = {
     [POLICY_ALLOW] = "allow",   [POLICY_DROP] = "drop",   [POLICY_BAN] = "ban",
@@ -180,4 +183,59 @@ struct policy_verdict policy_decide(struct policy *p, struct policy_scratch *s,
     out.rule = &p->rules[i];
     out.deed = deed_of(p, &p->rules[i], rq, now);
     return out;
+}
+
+/* ---- all rules */
+
+static bool is_about_who(const struct policy_rule *r)
+{
+    bool asks = r->deed.action == POLICY_LIMIT && r->key == POLICY_BY_USER;
+    for (unsigned i = 0; i < r->n; i++)
+        asks = asks || r->conditions[i].subject == POLICY_REGISTERED ||
+               r->conditions[i].subject == POLICY_IDENTITY;
+    return asks;
+}
+
+static const char *name_taken(const struct policy *p, size_t i)
+{
+    for (size_t before = 0; before < i; before++)
+        if (strcmp(p->rules[before].name, p->rules[i].name) == 0)
+            return "another rule before it has this name";
+    return NULL;
+}
+
+struct policy *policy_create(const struct string_list *rules, bool jit,
+                             void (*report)(void *arg, size_t index, const char *text), void *arg)
+{
+    struct policy *p = calloc(1, sizeof(*p));
+    bool good = p && (p->rules = calloc(rules->n ? rules->n : 1, sizeof(*p->rules)));
+    if (!good)
+        report(arg, 0, "out of memory");
+    for (; p && p->rules && p->n < rules->n; p->n++) {
+        struct policy_rule *r = &p->rules[p->n];
+        struct policy_fault fault = {0};
+        const char *why =
+            policy_rule_parse(r, rules->items[p->n], jit, &fault) ? name_taken(p, p->n) : fault.text;
+        p->asks_who = p->asks_who || is_about_who(r);
+        good = good && !why;
+        if (why)
+            report(arg, p->n, why);
+    }
+    if (good) {
+        p->jit = jit;
+        p->hash = random_hash_key();
+        return p;
+    }
+    policy_destroy(p);
+    return NULL;
+}
+
+void policy_destroy(struct policy *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; p->rules && i < p->n; i++)
+        policy_rule_fini(&p->rules[i]);
+    free(p->rules);
+    free(p);
 }

@@ -134,7 +134,7 @@ enum policy_stat {
 extern const struct settings policy_settings;
 extern const struct stat_table policy_stats;
 
-/* ---- making (policy_parse.c) */
+/* ---- making (policy_rule.c, policy_condition.c; all of them: policy.c) */
 
 struct policy_fault {
     size_t at; /* offset in the rule's text */

@@ -1,9 +1,8 @@
 /* policy_words: the words of a rule, one after the other, and where a mistake was.
  *
- * Floor 3; private to policy_parse.c. Blanks stand between words; a pattern stands between slashes, a text in
- * double quotes. */
+ * Floor 3; private to who reads rules. Blanks stand between words; a pattern stands between slashes, a text
+ * in double quotes. */
 #pragma once
-#include "appliance/base/random.h"
 #include "modules/pcscf/policy/policy.h"
 #include "modules/sip/chars.h"
 #include "modules/sip/params.h"
@@ -32,3 +31,6 @@ bool reader_take_quoted(struct policy_reader *rd, struct bytes *out);
 /* at: of the pattern's first character. */
 bool reader_take_pattern(struct policy_reader *rd, struct bytes *pattern, struct bytes *flags, size_t *at);
 bool reader_duration(struct bytes text, uint64_t *ms); /* "s", "10s", "5m"; pure */
+
+/* policy_condition.c: all of them, and the arrow behind. */
+bool reader_take_conditions(struct policy_reader *rd, struct policy_rule *r);
