@@ -87,8 +87,7 @@ struct stun_mac;
 struct stun_mac *stun_mac_create(void);
 void stun_mac_destroy(struct stun_mac *m); /* NULL is fine */
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------ */
+/* ---- reading */
 
 struct stun_message {
     struct bytes raw; /* the whole message */
@@ -137,8 +136,7 @@ bool stun_integrity256_ok(const struct stun_message *m, struct bytes key);
 /* Absent or right (RFC 8489 7). */
 bool stun_fingerprint_ok(const struct stun_message *m);
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------ */
+/* ---- writing */
 
 /* Fill in order; padding is zeros, always (CVE-2020-4067 was padding that was not). Integrity, then
  * fingerprint, come last. What does not fit makes stun_end give 0. */

@@ -84,8 +84,7 @@ void auth_sign(const struct request *rq, struct stun_writer *w)
         stun_put_integrity(w, credential_key(&rq->credential));
 }
 
-/* --- users of the directory
- * -------------------------------------------------------------------------------------- */
+/* ---- users of the directory */
 
 static bool find_stored(struct request *rq, const struct claim *claim, struct user_key *key)
 {
@@ -98,8 +97,7 @@ static bool find_stored(struct request *rq, const struct claim *claim, struct us
            credential_set_name(&rq->credential, bytes_of(who.text, who.n));
 }
 
-/* --- users that a shared secret vouches for
- * ---------------------------------------------------------------------- */
+/* ---- users that a shared secret vouches for */
 
 /* One that the operator has switched off stays off. */
 static bool is_switched_off(struct request *rq, const struct claim *claim, struct bytes name)
@@ -135,8 +133,7 @@ static bool is_vouched_for(struct request *rq, const struct claim *claim)
     return false;
 }
 
-/* --- the long-term credential mechanism
- * -------------------------------------------------------------------------- */
+/* ---- the long-term credential mechanism */
 
 /* A user that is not there gets a key that nobody has, and is then checked like any other, so that the time
  * of the answer does not tell who exists. */
@@ -178,8 +175,7 @@ static bool read_claim(struct request *rq, struct claim *claim)
            password_algorithm_read(m, &claim->algorithm, &rq->sign256);
 }
 
-/* --- third-party authorization
- * ----------------------------------------------------------------------------------- */
+/* ---- third-party authorization */
 
 static bool take_token(struct request *rq, struct bytes value, const struct oauth_key *key)
 {
@@ -255,8 +251,7 @@ static void refuse_token(struct request *rq)
     answer_send(rq, &a);
 }
 
-/* --- all of it
- * --------------------------------------------------------------------------------------------------- */
+/* ---- all of it */
 
 /* Who goes away may always do so: the end of an allocation is not relaying. */
 static bool is_farewell(const struct stun_message *m)

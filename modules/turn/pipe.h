@@ -22,6 +22,7 @@
 #include "appliance/base/buf.h"
 #include "appliance/core/directory.h"
 #include "appliance/core/timer.h"
+#include "modules/turn/bandwidth.h"
 #include "modules/turn/peer_connection.h"
 #include "mux/module.h"
 
@@ -68,7 +69,11 @@ extern const struct module pipe_module;
 struct pipe *pipe_create(struct turn *t, struct conn *c, uint32_t id);
 /* It has its socket: can be found by id from now on. */
 void pipe_take(struct pipe *p, int fd, struct bytes user);
-timer_fire pipe_on_timer; /* pipe_carry.c */
+timer_fire pipe_on_timer;             /* pipe_carry.c */
+void pipe_look_again(struct pipe *p); /* in a moment, at what nobody tells of */
+/* Bytes that were carried (pipe_bandwidth.c). What cannot be paid at once is owed: that way stands still. */
+void pipe_pay(struct pipe *p, enum way way, size_t n);
+void pipe_pay_debts(struct pipe *p);
 /* Its first bytes that way: the allocation's worker is told. */
 void pipe_carries(struct pipe *p, unsigned way);
 /* With its socket; tells the allocation's worker. NULL is fine. */

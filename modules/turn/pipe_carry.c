@@ -1,7 +1,5 @@
 /* What a pipe does with bytes, and with the end of either side. */
-#include "modules/turn/bandwidth.h"
 #include "modules/turn/pipe.h"
-#include "modules/turn/quota.h"
 #include "modules/turn/tcp_room.h"
 #include "modules/turn/turn.h"
 #include "mux/conn.h"
@@ -12,8 +10,6 @@
 #define READ_MAX 65536u
 
 #define READ_MIN 4096u
-/* Drawn at a time, of bandwidth. */
-#define DRAW_MIN 1500u
 /* For what the door does not tell of: that the out-batch is empty, or that it has room again where its marks
  * leave less than one read between them. */
 #define LOOK_AGAIN_MS 50u
@@ -50,55 +46,13 @@ static void watch(struct pipe *p)
     ev_io_start(loop, &p->io);
 }
 
-static void look_again(struct pipe *p)
+void pipe_look_again(struct pipe *p)
 {
     struct worker *w = p->turn->w;
     timer_set(&w->timers, &p->timer, w->now + LOOK_AGAIN_MS);
 }
 
-/* --- bandwidth
- * ---------------------------------------------------------------------------------------------------- */
-
-static void draw(struct pipe *p, enum way way)
-{
-    struct turn *t = p->turn;
-    struct bandwidth_limits limits = {(uint64_t)t->config->user_bandwidth,
-                                      (uint64_t)t->config->total_bandwidth};
-    const struct draw d = {way, DRAW_MIN, t->w->now};
-    uint64_t got = 1;
-    if (!limits.user && !limits.total)
-        p->paid[way] = 0;
-    while (p->paid[way] < 0 && got) {
-        got = quota_draw(t->quota, bytes_of(p->user, p->user_n), &limits, &d);
-        p->paid[way] += (int64_t)got;
-    }
-    p->owes[way] = p->paid[way] < 0;
-}
-
-static void pay(struct pipe *p, enum way way, size_t n)
-{
-    p->paid[way] -= (int64_t)n;
-    if (p->paid[way] >= 0)
-        return;
-    draw(p, way);
-    if (p->owes[way])
-        look_again(p);
-}
-
-static void pay_debts(struct pipe *p)
-{
-    bool owed = p->owes[TO_PEER];
-    for (enum way way = TO_PEER; way <= TO_CLIENT; way++)
-        if (p->owes[way])
-            draw(p, way);
-    if (owed && !p->owes[TO_PEER] && !buf_len(&p->left))
-        conn_resume(p->conn);
-    if (p->owes[TO_PEER] || p->owes[TO_CLIENT])
-        look_again(p);
-}
-
-/* --- one side ends
- * ------------------------------------------------------------------------------------------------ */
+/* ---- one side ends */
 
 /* One side has ended and the other has got all of it: it may go on, but must not be silent for ever. When
  * both have ended the door closes the connection, as soon as the client has read the rest. */
@@ -132,13 +86,12 @@ static void peer_is_lost(struct pipe *p)
 {
     p->reset = true;
     if (conn_unsent(p->conn))
-        look_again(p);
+        pipe_look_again(p);
     else
         conn_close(p->conn, CLOSE_MODULE);
 }
 
-/* --- from the peer to the client
- * --------------------------------------------------------------------------------- */
+/* ---- from the peer to the client */
 
 /* As much as the out-batch has room for, straight behind what is in it. */
 static uint8_t *reserve(const struct pipe *p, size_t *n)
@@ -159,7 +112,7 @@ static void carry(struct pipe *p, size_t n)
     p->count.to_client += n;
     turn_count_by(p->turn, TS_BYTES_TO_CLIENT, n);
     p->held = conn_is_high(p->conn);
-    pay(p, TO_CLIENT, n);
+    pipe_pay(p, TO_CLIENT, n);
 }
 
 static void read_peer(struct pipe *p)
@@ -168,7 +121,7 @@ static void read_peer(struct pipe *p)
     uint8_t *to = reserve(p, &n);
     if (!to) {
         p->held = true;
-        look_again(p);
+        pipe_look_again(p);
         return;
     }
     ssize_t got = recv(p->fd, to, n, MSG_DONTWAIT);
@@ -187,8 +140,7 @@ static void drained(struct conn *c)
     watch(p);
 }
 
-/* --- from the client to the peer
- * --------------------------------------------------------------------------------- */
+/* ---- from the client to the peer */
 
 /* How many the kernel took. */
 static size_t send_peer(struct pipe *p, struct bytes b)
@@ -204,7 +156,7 @@ static size_t send_peer(struct pipe *p, struct bytes b)
     p->count.to_peer += (uint64_t)n;
     turn_count_by(p->turn, TS_BYTES_TO_PEER, (uint64_t)n);
     if (p->conn)
-        pay(p, TO_PEER, (size_t)n);
+        pipe_pay(p, TO_PEER, (size_t)n);
     return (size_t)n;
 }
 
@@ -261,8 +213,7 @@ static void write_peer(struct pipe *p)
         conn_resume(p->conn);
 }
 
-/* --- the client's connection is gone
- * ------------------------------------------------------------------------------- */
+/* ---- the client's connection is gone */
 
 /* Unread bytes at close(2) would make the kernel reset the connection, and our last ones might be lost to the
  * peer: so what it sends is read, for nobody. */
@@ -311,8 +262,7 @@ static void closed(struct conn *c)
     watch(p);
 }
 
-/* --- both ways
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- both ways */
 
 static void on_ready(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -342,7 +292,7 @@ void pipe_on_timer(struct worker *w, struct timer *timer)
         return;
     }
     p->held = conn_is_high(p->conn);
-    pay_debts(p);
+    pipe_pay_debts(p);
     watch(p);
     mind_silence(p);
 }

@@ -15,8 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* --- the scene
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the scene */
 
 static const char settings[] =
     "turn {\nrealm = \"r\"\nrelay_addresses = {\"127.0.0.1\", \"::1\"}\nrelay_ports = \"22300-22309\"\n"
@@ -130,8 +129,7 @@ static void scene_clear(struct scene *s)
     s->ticket_n = 0;
 }
 
-/* --- the steps
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the steps */
 
 static void give(struct scene *s, unsigned client, struct bytes b)
 {

@@ -43,8 +43,7 @@ static inline void require(bool truth)
         abort();
 }
 
-/* --- the door: remembers what clients have to
- * ----------------------------------------------------------------- */
+/* ---- the door: remembers what clients have to */
 
 static inline void hear(struct bytes b)
 {

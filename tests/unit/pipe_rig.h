@@ -50,8 +50,7 @@ static const struct module *const modules[] = {&turn_module, NULL};
 static const struct settings *const tables[] = {&door_settings, &tls_settings, &turn_settings, NULL};
 static const struct stat_table *const stat_tables[] = {&door_stats, &turn_stats, NULL};
 
-/* --- the house
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the house */
 
 static inline void turn_one(struct house *h, unsigned i)
 {
@@ -176,8 +175,7 @@ static inline void house_close(struct house *h)
     free(h);
 }
 
-/* --- a client
- * ------------------------------------------------------------------------------------------------ */
+/* ---- a client */
 
 static inline int dial(const struct addr *to)
 {

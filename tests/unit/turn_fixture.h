@@ -61,8 +61,7 @@ struct bench {
 
 static struct bench *the_bench; /* for the door's functions below */
 
-/* --- the door
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the door */
 
 int conn_send(struct conn *c, struct bytes b)
 {
@@ -164,8 +163,7 @@ const char *transport_name(enum transport t)
     return t == TRANSPORT_UDP ? "UDP" : t == TRANSPORT_TCP ? "TCP" : "TLS";
 }
 
-/* --- the room
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the room */
 
 #define LOOPBACK_SETTINGS                                                                                    \
     "realm = \"" REALM "\"\n"                                                                                \
@@ -280,8 +278,7 @@ static inline void bench_poll(struct bench *b)
     ev_run(b->w->loop, EVRUN_NOWAIT);
 }
 
-/* --- the client
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the client */
 
 static inline void bench_give(struct bench *b, struct bytes in)
 {
@@ -467,8 +464,7 @@ static inline void bench_channel_data(struct bench *b, uint16_t number, struct b
     bench_give(b, bytes_of(mem, put_channel_data(mem, number, data)));
 }
 
-/* --- a peer
- * --------------------------------------------------------------------------------------------------- */
+/* ---- a peer */
 
 struct peer {
     int fd;
