@@ -6,15 +6,13 @@
 #include "appliance/core/store.h"
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* So many that two workers seldom meet in one. */
-#define SHARDS       64
-#define PASSWORD_MAX 512
+#define SHARDS 64
 
 static const struct store_stmt sql_all = {STORE_HARD,
                                           "SELECT realm, name, ha1_md5, ha1_sha256, enabled FROM user"};
@@ -70,11 +68,6 @@ static void user_destroy(struct user *u)
     if (u)
         OPENSSL_cleanse(&u->key, sizeof u->key);
     free(u);
-}
-
-static bool names_fit(struct bytes realm, struct bytes name)
-{
-    return realm.n > 0 && realm.n <= DIRECTORY_NAME_MAX && name.n > 0 && name.n <= DIRECTORY_NAME_MAX;
 }
 
 static struct user *user_create(struct bytes realm, struct bytes name, const struct user_key *key)
@@ -195,7 +188,7 @@ void directory_destroy(struct directory *d)
 
 bool directory_find(struct directory *d, struct bytes realm, struct bytes name, struct user_key *out)
 {
-    if (!names_fit(realm, name))
+    if (!user_names_fit(realm, name))
         return false;
     uint64_t hash = hash_names(d, realm, name);
     struct shard *s = shard_of(d, hash);
@@ -288,7 +281,8 @@ static bool load_row(void *arg, const struct store_value *c, unsigned n)
 {
     struct loading *l = arg;
     struct user_key key;
-    if (n != 5 || c[2].b.n != sizeof key.md5 || c[3].b.n != sizeof key.sha256 || !names_fit(c[0].b, c[1].b)) {
+    if (n != 5 || c[2].b.n != sizeof key.md5 || c[3].b.n != sizeof key.sha256 ||
+        !user_names_fit(c[0].b, c[1].b)) {
         l->rc = -EINVAL;
         return false;
     }
@@ -326,7 +320,7 @@ static int write_user(struct store *s, struct bytes realm, struct bytes name, co
 int directory_put(struct directory *d, struct store *s, struct bytes realm, struct bytes name,
                   const struct user_key *key, int64_t wall)
 {
-    if (!names_fit(realm, name))
+    if (!user_names_fit(realm, name))
         return -EINVAL;
     pthread_mutex_lock(&d->writers);
     int rc = s ? write_user(s, realm, name, key, wall) : 0;
@@ -338,7 +332,7 @@ int directory_put(struct directory *d, struct store *s, struct bytes realm, stru
 
 int directory_remove(struct directory *d, struct store *s, struct bytes realm, struct bytes name)
 {
-    if (!names_fit(realm, name))
+    if (!user_names_fit(realm, name))
         return -ENOENT;
     const struct store_value v[] = {V_TEXT(realm), V_TEXT(name)};
     pthread_mutex_lock(&d->writers);
@@ -385,58 +379,11 @@ void directory_leave(struct directory *d, struct bytes name, uint64_t now)
 bool directory_is_present(struct directory *d, struct bytes realm, struct bytes name, uint64_t now)
 {
     uint8_t both[2 * DIRECTORY_NAME_MAX + 1];
-    if (!names_fit(realm, name))
+    if (!user_names_fit(realm, name))
         return false;
     memcpy(both, name.p, name.n);
     both[name.n] = '@';
     memcpy(both + name.n + 1, realm.p, realm.n);
     return presence_has(d->presence, name, now) ||
            presence_has(d->presence, bytes_of(both, name.n + 1 + realm.n), now);
-}
-
-/* Keys. */
-
-static bool is_plain(struct bytes b)
-{
-    for (size_t i = 0; i < b.n; i++)
-        if (b.p[i] < 0x20 || b.p[i] == 0x7f)
-            return false;
-    return true;
-}
-
-/* H of n texts with colons between: RFC 7616 3.4.2, RFC 8489 9.2.2 and 14.4. */
-static bool hash_joined(const EVP_MD *md, const struct bytes *part, int n, uint8_t *out)
-{
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = ctx && EVP_DigestInit_ex(ctx, md, NULL);
-    for (int i = 0; good && i < n; i++)
-        good = (i == 0 || EVP_DigestUpdate(ctx, ":", 1)) && EVP_DigestUpdate(ctx, part[i].p, part[i].n);
-    good = good && EVP_DigestFinal_ex(ctx, out, NULL);
-    EVP_MD_CTX_free(ctx);
-    return good;
-}
-
-int user_key_derive(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out)
-{
-    if (!names_fit(realm, name) || password.n == 0 || password.n > PASSWORD_MAX)
-        return -EINVAL;
-    if (!is_plain(realm) || !is_plain(name) || !is_plain(password))
-        return -EINVAL;
-    if (bytes_find_byte(name, ':') != BYTES_NOT_FOUND)
-        return -EINVAL;
-    *out = (struct user_key){.enabled = true};
-    bool good = user_key_hash(realm, name, password, out);
-    return good ? 0 : -EIO; /* a machine whose OpenSSL refuses MD5 (FIPS) */
-}
-
-bool user_key_hash(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out)
-{
-    const struct bytes part[3] = {name, realm, password};
-    return hash_joined(EVP_md5(), part, 3, out->md5) && hash_joined(EVP_sha256(), part, 3, out->sha256);
-}
-
-bool user_hash(struct bytes realm, struct bytes name, uint8_t out[static USER_HASH])
-{
-    const struct bytes part[2] = {name, realm};
-    return hash_joined(EVP_sha256(), part, 2, out);
 }

@@ -57,9 +57,12 @@ void directory_leave(struct directory *d, struct bytes name, uint64_t now);
  * answered. */
 bool directory_is_present(struct directory *d, struct bytes realm, struct bytes name, uint64_t now);
 
+/* ---- user_key.c */
+
+bool user_names_fit(struct bytes realm, struct bytes name); /* neither empty nor too long */
 /* HA1 of both kinds from a password. The texts are taken byte for byte: who sets a password gives name and
- * password in the form that clients hash (opaque_string.h, RFC 8489 9.2.2). 0 or -EINVAL (empty, too long, ':'
- * in name, control bytes). */
+ * password in the form that clients hash (opaque_string.h, RFC 8489 9.2.2). 0 or -EINVAL (empty, too long,
+ * ':' in name, control bytes). */
 int user_key_derive(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out);
 /* The same without a look at what the names are made of: for those that a shared secret vouches for. */
 bool user_key_hash(struct bytes realm, struct bytes name, struct bytes password, struct user_key *out);

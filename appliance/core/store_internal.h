@@ -1,7 +1,8 @@
 /* store_internal: what the files of the store noun share; nobody else includes it.
  *
- * Floor 1. store.c is the queue and what others call; store_thread.c the batches; store_db.c one file:
- * opening, migrating, preparing, stepping. A struct store_db belongs to the store thread once that runs. */
+ * Floor 1. store.c is the queue and what others call; store_thread.c the batches; store_file.c opens and
+ * migrates one file, store_db.c prepares and steps. A struct store_db belongs to the store thread once that
+ * runs. */
 #pragma once
 #include "appliance/core/store.h"
 #include <pthread.h>
@@ -47,6 +48,7 @@ struct store_db {
 /* 0 or -errno, with a log line. The soft file is made anew when it is damaged. */
 int store_db_open(struct store_db *d);
 void store_db_close(struct store_db *d);
+void store_db_forget(struct store_db *d); /* what was prepared */
 
 /* Runs a statement; rows go to row() if there is one. Gives sqlite's extended result; *changes may be NULL.
  */
