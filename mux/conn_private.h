@@ -176,7 +176,7 @@ void listeners_close(struct door *d);
 int udp_open(struct door *d, const struct listener *spec, bool first);
 void udp_close(struct door *d);
 
-/* conn.c: takes the fd, whatever happens. */
+/* conn.c, conn_close.c: takes the fd, whatever happens. */
 void entry_accept(struct listener *l, int fd, const struct addr *peer);
 /* NULL: out of memory. l is only looked at. */
 struct entry *entry_create(const struct listener *l, int fd, const struct addr *peer);
@@ -195,12 +195,18 @@ int entry_begin(
 void dial_connected(struct entry *e); /* connect(2) has come to an end */
 void dial_ready(struct entry *e);     /* TLS has too */
 
+/* conn_feed.c */
+void entry_give(struct entry *e, struct bytes decrypted);
+void entry_keep(struct entry *e, struct bytes left); /* in rest, until more comes */
+/* Puts what was kept in front; false: out of memory. */
+bool entry_join(struct entry *e, struct bytes *in);
+
 /* conn_in.c */
 void entry_receive(struct entry *e);
 void entry_leave_shaking(struct entry *e);
-void handshakes_serve(struct door *d); /* end of turn: as many of door.shaking as a turn may serve */
-void entry_give(struct entry *e, struct bytes decrypted);
+void handshakes_serve(struct door *d);  /* end of turn: as many of door.shaking as a turn may serve */
 void entry_peer_ended(struct entry *e); /* in order: no more bytes will come */
+
 /* conn_out.c */
 void entry_flush(struct entry *e);
 
