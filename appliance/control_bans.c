@@ -88,6 +88,10 @@ void control_bans_add(struct control_client *cc, json_t *q)
     json_int_t seconds = json_integer_value(json_object_get(q, "seconds"));
     if (!read_address(cc, q, &a))
         return;
+    if (addr_is_any(&a)) {
+        refuse(cc, "address", "is nobody's: to let nobody in, drain the gateway or stop it");
+        return;
+    }
     if (seconds < 0 || seconds > INT32_MAX) {
         refuse(cc, "seconds", "must be from 1 second to 68 years, or nothing: for ever");
         return;

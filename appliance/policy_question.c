@@ -1,4 +1,5 @@
 #include "appliance/policy_question.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/policy/policy.h"
 #include <string.h>
 
@@ -31,7 +32,17 @@ static enum policy_answer explain(const struct config *c, const struct policy_re
     policy_scratch_destroy(s);
     bool refused = v.deed && (v.deed->action == POLICY_REJECT || v.deed->action == POLICY_DROP ||
                               v.deed->action == POLICY_BAN);
-    return refused ? POLICY_REFUSED : POLICY_PASSES;
+    if (!refused || !rq->from_phone || !emergency_is_of_phone(config_of(c, &emergency_settings), rq->msg))
+        return refused ? POLICY_REFUSED : POLICY_PASSES;
+    buf_str(out, "but it is a call for help (section emergency), which no rule keeps out: it passes\n");
+    return POLICY_PASSES;
+}
+
+/* As it is asserted: what rules compare with. */
+static bool is_identity(struct bytes text)
+{
+    struct sip_uri uri;
+    return !text.n || sip_uri_parse(text, &uri);
 }
 
 enum policy_answer policy_ask(const struct config *c, const struct policy_question *q, struct buf *out)
@@ -48,6 +59,8 @@ enum policy_answer policy_ask(const struct config *c, const struct policy_questi
         return nonsense(out, "the direction is phone or core");
     if (!read_transport(q->transport, &rq.transport))
         return nonsense(out, "the transport is tls, tcp or udp");
+    if (!is_identity(rq.identity))
+        return nonsense(out, "the identity is no URI: write it without <>, as in sip:alice@ims.example");
     if (sip_msg_parse(&m, q->message, SIP_DATAGRAM, &fault) < 0) {
         buf_printf(out, "the message is refused before any rule: %u %s\n", fault.status, fault.reason);
         return POLICY_NONSENSE;

@@ -57,6 +57,3 @@ void parsed_fini(struct parsed *p); /* the entries; the problems go to the calle
 
 /* Keeps the list in order of line. */
 void problem_add(struct parsed *p, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-/* The candidate that `name` was probably meant to be, or NULL. next() gives the candidates, then NULL. */
-const char *nearest_name(const char *name, const char *(*next)(void *arg), void *arg);

@@ -1,3 +1,4 @@
+#include "appliance/base/nearest.h"
 #include "appliance/core/config_internal.h"
 #include <confuse.h>
 #include <pthread.h>

@@ -93,15 +93,25 @@ json_int_t number_in(const json_t *o, const char *key)
     return json_integer_value(json_object_get(o, key));
 }
 
+/* "address 192.0.2.300 is no IP address": what was wrong, and what it was, unless it is secret or long. */
+static void complain(const json_t *a, const json_t *q)
+{
+    const char *field = text_in(a, "field"), *given = text_in(q, field);
+    bool quiet = strcmp(field, "password") == 0 || strlen(given) > 100;
+    fprintf(stderr, "sallyportctl: %s%s%s%s%s\n%s", field, quiet || !given[0] ? "" : " ", quiet ? "" : given,
+            field[0] ? ": " : "", text_in(a, "error"), text_in(a, "text"));
+}
+
 /* The answer when it is good, else NULL after saying what the gateway said. */
 json_t *ask_or_complain(const char *socket, json_t *q)
 {
-    json_t *a = ask(socket, q);
-    if (!a || json_is_true(json_object_get(a, "ok")))
+    json_t *a = ask(socket, json_incref(q));
+    bool good = json_is_true(json_object_get(a, "ok"));
+    if (a && !good)
+        complain(a, q);
+    json_decref(q);
+    if (good)
         return a;
-    const char *field = text_in(a, "field");
-    fprintf(stderr, "sallyportctl: %s%s%s\n%s", field, field[0] ? ": " : "", text_in(a, "error"),
-            text_in(a, "text"));
     json_decref(a);
     return NULL;
 }

@@ -75,16 +75,22 @@ int ctl_bans_add(const char *socket, int argc, char **argv)
         return usage("the ADDRESS is missing");
     if (seconds < 0)
         return usage("--for takes a time: 30s, 10m, 2h or 7d");
-    return done(ask_or_complain(socket, json_pack("{s:s,s:s,s:I,s:s}", "command", "bans-add", "address",
-                                                  address, "seconds", seconds, "note", note)));
+    json_t *a = ask_or_complain(socket, json_pack("{s:s,s:s,s:I,s:s}", "command", "bans-add", "address",
+                                                  address, "seconds", seconds, "note", note));
+    if (a)
+        printf("%s%s is shut out%s; sallyportctl bans remove %s lets it in again\n",
+               strchr(address, '.') ? "" : "the /64 of ", address, seconds ? "" : " for ever", address);
+    return done(a);
 }
 
 int ctl_bans_remove(const char *socket, int argc, char **argv)
 {
     if (argc != 1)
         return usage("bans remove takes one ADDRESS");
-    return done(
-        ask_or_complain(socket, json_pack("{s:s,s:s}", "command", "bans-remove", "address", argv[0])));
+    json_t *a = ask_or_complain(socket, json_pack("{s:s,s:s}", "command", "bans-remove", "address", argv[0]));
+    if (a)
+        printf("%s may come in again\n", argv[0]);
+    return done(a);
 }
 
 int ctl_bans_clear(const char *socket, int argc, char **argv)

@@ -1,7 +1,7 @@
 /* commands: one function a subcommand; argv starts behind the command words. Returns the exit code. */
 #pragma once
 
-int usage(const char *why); /* prints it; 2 */
+int usage(const char *why); /* prints it; 2, for which main adds what the command takes */
 
 int ctl_ping(const char *socket, int argc, char **argv);
 int ctl_status(const char *socket, int argc, char **argv);

@@ -73,7 +73,7 @@ static bool parse_test_args(struct test_args *t, int argc, char **argv)
     return t->file != NULL;
 }
 
-static bool read_message(const char *file, uint8_t *mem, size_t *n)
+static bool read_file(const char *file, uint8_t *mem, size_t *n)
 {
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "rb");
     if (!f)
@@ -85,6 +85,37 @@ static bool read_message(const char *file, uint8_t *mem, size_t *n)
         return true;
     fprintf(stderr, "sallyportctl: %s: %s\n", file, *n ? "is too long: 40000 bytes at most" : "is empty");
     return false;
+}
+
+/* A message out of a log or an editor has lost its CRs, and often the empty line at its end. */
+static void write_as_sent(struct bytes text, struct buf *out)
+{
+    struct bytes line;
+    bool whole = bytes_find(text, BYTES("\n\n")) != BYTES_NOT_FOUND;
+    bool ended = text.p[text.n - 1] == '\n';
+    while (bytes_split(&text, '\n', &line)) {
+        buf_append(out, line);
+        if (text.n || ended)
+            buf_str(out, "\r\n");
+    }
+    if (!whole)
+        buf_str(out, ended ? "\r\n" : "\r\n\r\n");
+}
+
+static bool read_message(const char *file, struct buf *out)
+{
+    static uint8_t mem[MESSAGE_MAX + 1];
+    size_t n;
+    if (!read_file(file, mem, &n))
+        return false;
+    struct bytes text = bytes_of(mem, n);
+    if (bytes_find_byte(text, '\r') != BYTES_NOT_FOUND) {
+        buf_append(out, text);
+    } else {
+        fputs("sallyportctl: its lines end in LF alone: taken as if they ended in CRLF\n", stderr);
+        write_as_sent(text, out);
+    }
+    return !out->failed;
 }
 
 static int test_offline(const struct test_args *t)
@@ -105,7 +136,7 @@ static int test_offline(const struct test_args *t)
 
 static int test_running(const char *socket, const struct test_args *t)
 {
-    static char encoded[MESSAGE_MAX * 4 / 3 + 8];
+    static char encoded[2 * MESSAGE_MAX * 4 / 3 + 8]; /* with a CR for every LF */
     if (!bytes_to_base64url(t->q.message, encoded, sizeof encoded))
         return 1;
     json_t *a = ask_or_complain(socket, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "command", "policy-test",
@@ -122,13 +153,16 @@ static int test_running(const char *socket, const struct test_args *t)
 
 int ctl_policy_test(const char *socket, int argc, char **argv)
 {
-    static uint8_t message[MESSAGE_MAX + 1];
     struct test_args t = {.q = POLICY_QUESTION};
-    size_t n;
+    struct buf message;
+    int code = 1;
     if (!parse_test_args(&t, argc, argv))
         return usage("policy test takes its options and one FILE, or - for standard input");
-    if (!read_message(t.file, message, &n))
-        return 1;
-    t.q.message = bytes_of(message, n);
-    return t.config ? test_offline(&t) : test_running(socket, &t);
+    buf_init(&message);
+    if (read_message(t.file, &message)) {
+        t.q.message = buf_bytes(&message);
+        code = t.config ? test_offline(&t) : test_running(socket, &t);
+    }
+    buf_fini(&message);
+    return code;
 }

@@ -39,9 +39,9 @@ static size_t dialled(struct bytes user, char dst[static NUMBER_MAX])
     return len;
 }
 
-static bool is_number(const struct pcscf *p, struct bytes user)
+static bool is_number(const struct emergency_config *c, struct bytes user)
 {
-    const struct string_list *numbers = &p->emergency->numbers;
+    const struct string_list *numbers = &c->numbers;
     char digits[NUMBER_MAX];
     size_t n = dialled(user, digits);
     for (size_t i = 0; n && i < numbers->n; i++) {
@@ -51,11 +51,16 @@ static bool is_number(const struct pcscf *p, struct bytes user)
     return false;
 }
 
-bool emergency_is_called(const struct pcscf *p, const struct sip_uri *ruri)
+static bool is_called(const struct emergency_config *c, const struct sip_uri *ruri)
 {
     if (ruri->scheme == SIP_URI_URN)
         return is_sos(ruri);
-    return (sip_uri_is_sip(ruri) || ruri->scheme == SIP_URI_TEL) && is_number(p, ruri->user);
+    return (sip_uri_is_sip(ruri) || ruri->scheme == SIP_URI_TEL) && is_number(c, ruri->user);
+}
+
+bool emergency_is_called(const struct pcscf *p, const struct sip_uri *ruri)
+{
+    return is_called(p->emergency, ruri);
 }
 
 struct bytes emergency_urn(const struct sip_uri *ruri)
@@ -74,13 +79,16 @@ static bool registers_for_one(const struct sip_msg *rq)
     return false;
 }
 
+bool emergency_is_of_phone(const struct emergency_config *c, const struct sip_msg *rq)
+{
+    return rq->method == SIP_REGISTER ? registers_for_one(rq) : is_called(c, &rq->ruri);
+}
+
 bool emergency_is(const struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq)
 {
-    if (rq->method == SIP_REGISTER)
-        return registers_for_one(rq);
-    if (core_link_is_from(p, from))
+    if (rq->method != SIP_REGISTER && core_link_is_from(p, from))
         return bytes_ieq(sip_msg_value(rq, SIP_H_PRIORITY), BYTES("psap-callback"));
-    return emergency_is_called(p, &rq->ruri);
+    return emergency_is_of_phone(p->emergency, rq);
 }
 
 bool emergency_is_all(const struct phone *ph)

@@ -16,6 +16,8 @@ struct bytes emergency_urn(const struct sip_uri *ruri);
 /* Does this request belong to an emergency outside of any dialog: a call, a registration for one (";sos" in
  * Contact, TS 24.229 5.1.6.2), the call back (RFC 7090)? For whoever limits. */
 bool emergency_is(const struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq);
+/* The same of what a phone sends, where there is no room to ask, but its settings. */
+bool emergency_is_of_phone(const struct emergency_config *c, const struct sip_msg *rq);
 /* Has that phone registered for emergencies only? It may make no other call (TS 24.229 5.2.10.3). */
 bool emergency_is_all(const struct phone *ph);
 

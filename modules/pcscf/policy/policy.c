@@ -1,5 +1,6 @@
 #include "modules/pcscf/policy/policy.h"
 #include "appliance/base/random.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,15 @@ static const char *name_taken(const struct policy *p, size_t i)
     return NULL;
 }
 
+/* Several may stand in one line of the file. */
+static void blame(const char *rule, const char *why, size_t index,
+                  void (*report)(void *arg, size_t index, const char *text), void *arg)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "%s (in \"%.40s%s\")", why, rule, strlen(rule) > 40 ? "..." : "");
+    report(arg, index, text);
+}
+
 struct policy *policy_create(const struct string_list *rules, bool jit,
                              void (*report)(void *arg, size_t index, const char *text), void *arg)
 {
@@ -219,7 +229,7 @@ struct policy *policy_create(const struct string_list *rules, bool jit,
         p->asks_who = p->asks_who || is_about_who(r);
         good = good && !why;
         if (why)
-            report(arg, p->n, why);
+            blame(rules->items[p->n], why, p->n, report, arg);
     }
     if (good) {
         p->jit = jit;
