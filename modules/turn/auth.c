@@ -191,6 +191,20 @@ static bool take_token(struct request *rq, struct bytes value, const struct oaut
     return good && rq->credential.seconds_left && session_name(&rq->credential, key->kid);
 }
 
+/* RFC 7635 5 makes the session key the key of the HMAC. coturn, its client, and so whatever was made to work
+ * with it, take the first 16 bytes of a longer one. */
+#define COTURN_KEY 16u
+
+static bool session_key_ok(struct request *rq)
+{
+    if (integrity_ok(rq))
+        return true;
+    if (rq->message.integrity256_at || rq->credential.key_n <= COTURN_KEY)
+        return false;
+    rq->credential.key_n = COTURN_KEY;
+    return integrity_ok(rq);
+}
+
 static bool prove_by_token(struct request *rq, const struct claim *claim, struct bytes value)
 {
     const struct string_list *keys = &rq->turn->config->oauth_keys;
@@ -198,7 +212,7 @@ static bool prove_by_token(struct request *rq, const struct claim *claim, struct
     bool good = false;
     for (size_t i = 0; i < keys->n && !good; i++)
         good = oauth_key_parse(keys->items[i], &key) && bytes_eq(key.kid, claim->name) &&
-               take_token(rq, value, &key) && integrity_ok(rq);
+               take_token(rq, value, &key) && session_key_ok(rq);
     OPENSSL_cleanse(&key, sizeof(key));
     /* RFC 7635 7 has MESSAGE-INTEGRITY in the answer; who signs with the other one cannot check that. */
     rq->sign256 = rq->message.integrity256_at != 0;
@@ -234,7 +248,7 @@ static bool find_session(struct request *rq)
 static bool prove_by_session(struct request *rq, const struct claim *claim)
 {
     if (!is_oauth_kid(rq->turn->config, claim->name) || !find_session(rq) ||
-        !bytes_eq(session_kid(&rq->credential), claim->name) || !integrity_ok(rq))
+        !bytes_eq(session_kid(&rq->credential), claim->name) || !session_key_ok(rq))
         return false;
     rq->sign256 = rq->message.integrity256_at != 0;
     turn_count(rq->turn, TS_AUTH_TOKEN);

@@ -223,6 +223,7 @@ struct grant {
     const char *kid;
     bool sha256;      /* MESSAGE-INTEGRITY-SHA256 */
     uint8_t protocol; /* of Allocate */
+    size_t signs;     /* bytes of the key; 0: all */
 };
 
 static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g, struct reply *r)
@@ -230,6 +231,7 @@ static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g
     struct ask a;
     uint8_t block[200], token[300];
     size_t size = block_of(g->mac_key, (uint64_t)g->made << 16, 600, block);
+    struct bytes key = bytes_first(g->mac_key, g->signs ? g->signs : g->mac_key.n);
     ask_begin(b, &a, method);
     if (method == STUN_ALLOCATE)
         stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, g->protocol);
@@ -238,9 +240,9 @@ static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g
     stun_put(&a.w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
     stun_put(&a.w, STUN_A_ACCESS_TOKEN, bytes_of(token, seal(bytes_of(block, size), token)));
     if (g->sha256)
-        stun_put_integrity256(&a.w, g->mac_key);
+        stun_put_integrity256(&a.w, key);
     else
-        stun_put_integrity(&a.w, g->mac_key);
+        stun_put_integrity(&a.w, key);
     ask_send(b, &a);
     return take_code(b, r);
 }
@@ -412,6 +414,26 @@ static uint32_t lifetime_in(const struct reply *r)
     return seconds;
 }
 
+/* coturn's way: the first 16 bytes of the key of 20 sign; both ways, with the token and without. Fewer do
+ * not. */
+static void the_half_of_a_session_key_that_coturn_takes(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct grant g = grant_of(b, MAC_KEY);
+    bench_challenge(b);
+    g.signs = 15;
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 401);
+    g.signs = 16;
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    assert_true(stun_integrity_ok(&r.m, bytes_first(g.mac_key, 16)));
+    assert_int_equal(ask_without(b, STUN_CREATE_PERMISSION, bytes_first(g.mac_key, 16), &r), 0);
+    assert_true(stun_integrity_ok(&r.m, bytes_first(g.mac_key, 16)));
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 0);
+    g.sha256 = true;
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 401);
+}
+
 /* RFC 7635 9: no lifetime beyond the token's. */
 static void the_token_bounds_the_lifetime(void **state)
 {
@@ -545,6 +567,7 @@ int main(void)
         T(nonce_counts_for_tokens_too),
         T(fresh_token_keeps_the_allocation),
         T(other_requests_come_without_the_token),
+        T(the_half_of_a_session_key_that_coturn_takes),
         T(the_token_bounds_the_lifetime),
         T(data_connections_come_without_the_token),
         T(unasked_token_is_420),
