@@ -140,7 +140,7 @@ static bool claim(struct request *rq, struct allocation_wish *wish, struct reser
     struct bytes token;
     if (!stun_find(&rq->message, STUN_A_RESERVATION_TOKEN, &token))
         return true;
-    if (!reservation_claim(t, token, rq->name, what))
+    if (!reservation_claim(t, token, &rq->credential, what))
         return false;
     wish->relay.reserved = what;
     wish->relay.address = NULL;

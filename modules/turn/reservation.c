@@ -1,5 +1,6 @@
 #include "modules/turn/reservation.h"
 #include "appliance/core/directory.h"
+#include "modules/turn/credential.h"
 #include "modules/turn/quota.h"
 #include "modules/turn/turn.h"
 #include <errno.h>
@@ -83,15 +84,18 @@ int reservation_make(struct turn *t, const struct reserved *what, struct bytes u
     return 0;
 }
 
-static bool is_meant(const struct reservation *r, struct bytes token, struct bytes user)
+static bool is_meant(const struct reservation *r, struct bytes token, const struct credential *user)
 {
     return bytes_eq_secret(bytes_of(r->token, sizeof(r->token)), token) &&
-           bytes_eq(bytes_of(r->user, r->user_n), user);
+           credential_owns(user, bytes_of(r->user, r->user_n));
 }
 
-bool reservation_claim(struct turn *t, struct bytes token, struct bytes user, struct reserved *out)
+bool reservation_claim(struct turn *t, struct bytes token, const struct credential *user,
+                       struct reserved *out)
 {
     struct reservations *all = quota_reservations(t->quota);
+    struct credential charged = {
+        .name_n = 0}; /* with a fresh token (RFC 7635) another name than the one that claims */
     bool found = false;
     if (token.n != RESERVATION_TOKEN)
         return false;
@@ -102,12 +106,13 @@ bool reservation_claim(struct turn *t, struct bytes token, struct bytes user, st
             continue;
         found = true;
         *out = r->what;
+        credential_set_name(&charged, bytes_of(r->user, r->user_n));
         r->what.fd = -1;
         list_remove(&r->shared);
     }
     pthread_mutex_unlock(&all->lock);
     if (found)
-        quota_give(t->quota, user);
+        quota_give(t->quota, credential_name(&charged));
     return found;
 }
 

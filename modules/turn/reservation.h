@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 struct turn;
+struct credential;
 
 #define RESERVATION_TOKEN 8u
 #define RESERVATION_MS    30000u /* RFC 8656 7.2: at least 30 seconds */
@@ -30,6 +31,7 @@ struct reserved {
 int reservation_make(struct turn *t, const struct reserved *what, struct bytes user,
                      uint8_t token[static RESERVATION_TOKEN]);
 /* The socket is the caller's from now on. False: no such token, another user's, or expired (508). */
-bool reservation_claim(struct turn *t, struct bytes token, struct bytes user, struct reserved *out);
+bool reservation_claim(struct turn *t, struct bytes token, const struct credential *user,
+                       struct reserved *out);
 /* Those that this worker made. */
 void reservation_drop_all(struct turn *t);

@@ -198,10 +198,11 @@ static void keys_as_they_are_written(void **state)
 
 /* --- the server --- */
 
-#define OAUTH                                                                                                \
-    LOOPBACK_SETTINGS "user_allocations = 1\noauth_server_name = \"blackdow.carleon.gov\"\n"                 \
+#define TOKENS                                                                                               \
+    LOOPBACK_SETTINGS "oauth_server_name = \"blackdow.carleon.gov\"\n"                                       \
                       "oauth_keys = {\"spare:AAAAAAAAAAAAAAAAAAAAAA==\", "                                   \
                       "\"kid1:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n"
+#define OAUTH TOKENS "user_allocations = 1\n"
 
 static int setup(void **state)
 {
@@ -224,6 +225,8 @@ struct grant {
     bool sha256;      /* MESSAGE-INTEGRITY-SHA256 */
     uint8_t protocol; /* of Allocate */
     size_t signs;     /* bytes of the key; 0: all */
+    uint16_t with;    /* one more attribute, or 0 */
+    struct bytes value;
 };
 
 static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g, struct reply *r)
@@ -235,6 +238,8 @@ static unsigned ask_with(struct bench *b, uint16_t method, const struct grant *g
     ask_begin(b, &a, method);
     if (method == STUN_ALLOCATE)
         stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, g->protocol);
+    if (g->with)
+        stun_put(&a.w, g->with, g->value);
     stun_put(&a.w, STUN_A_USERNAME, bytes_str(g->kid));
     stun_put(&a.w, STUN_A_REALM, BYTES(REALM));
     stun_put(&a.w, STUN_A_NONCE, bytes_of(b->nonce, b->nonce_n));
@@ -522,6 +527,34 @@ static void data_connections_come_without_the_token(void **state)
     worker_destroy(other_worker);
 }
 
+/* A port that was reserved with one token is claimed with the next; the name that was charged for it is free.
+ */
+static void a_fresh_token_claims_what_was_reserved(void **state)
+{
+    struct bench *b = *state;
+    struct reply r;
+    struct bytes v;
+    uint8_t token[RESERVATION_TOKEN];
+    struct grant g = grant_of(b, MAC_KEY);
+    bench_reload(b, TOKENS "user_allocations = 2\n");
+    bench_challenge(b);
+    g.with = STUN_A_EVEN_PORT;
+    g.value = BYTES("\x80");
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    assert_true(stun_find(&r.m, STUN_A_RESERVATION_TOKEN, &v));
+    memcpy(token, v.p, sizeof(token));
+    struct grant fresh = grant_of(b, "another-session-key!");
+    fresh.with = STUN_A_RESERVATION_TOKEN;
+    fresh.value = bytes_of(token, sizeof(token));
+    another_client(b);
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &fresh, &r), 0);
+    g = grant_of(b, MAC_KEY);
+    another_client(b);
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    another_client(b);
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 486);
+}
+
 /* RFC 7635 7: nobody asked for it. */
 static void unasked_token_is_420(void **state)
 {
@@ -570,6 +603,7 @@ int main(void)
         T(the_half_of_a_session_key_that_coturn_takes),
         T(the_token_bounds_the_lifetime),
         T(data_connections_come_without_the_token),
+        T(a_fresh_token_claims_what_was_reserved),
         T(unasked_token_is_420),
         T(token_is_no_registration),
     };
