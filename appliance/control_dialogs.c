@@ -29,12 +29,13 @@ static void add_dialog(const struct dialog *d, void *arg)
         return;
     addr_format(&d->flow.peer, peer);
     json_array_append_new(
-        l->list, json_pack("{s:i,s:o,s:o,s:s,s:s,s:o,s:o,s:s,s:s,s:I,s:o}", "worker", w->id, "call_id",
-                           control_string(t[DIALOG_CALL_ID]), "aor", control_string(t[DIALOG_AOR]), "side",
-                           dialog_side(d->is.from_phone), "state", d->confirmed ? "confirmed" : "early",
-                           "phone", control_string(t[DIALOG_PHONE]), "far", control_string(t[DIALOG_FAR]),
-                           "peer", peer, "transport", transport_name(d->flow.transport), "age_ms",
-                           (json_int_t)(w->now - since), "session_seconds", session_left(d)));
+        l->list,
+        json_pack("{s:s,s:i,s:o,s:o,s:s,s:s,s:o,s:o,s:s,s:s,s:I,s:o}", "kind", dialog_kind(d->is.help),
+                  "worker", w->id, "call_id", control_string(t[DIALOG_CALL_ID]), "aor",
+                  control_string(t[DIALOG_AOR]), "side", dialog_side(d->is.from_phone), "state",
+                  d->confirmed ? "confirmed" : "early", "phone", control_string(t[DIALOG_PHONE]), "far",
+                  control_string(t[DIALOG_FAR]), "peer", peer, "transport", transport_name(d->flow.transport),
+                  "age_ms", (json_int_t)(w->now - since), "session_seconds", session_left(d)));
 }
 
 static json_int_t visit(struct worker *w, json_t *list)

@@ -106,6 +106,11 @@ static const char *const soft[] = {
     "  expires INTEGER NOT NULL," /* without a refresh */
     "  PRIMARY KEY (call_id, phone_tag, far_tag)"
     ") STRICT, WITHOUT ROWID;",
+    /* Calls for help, and the accounts of a call (RFC 7315). */
+    "ALTER TABLE dialog ADD COLUMN help INTEGER NOT NULL DEFAULT 0;" /* 1: emergency call, 2: call back */
+    "ALTER TABLE dialog ADD COLUMN icid TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dialog ADD COLUMN orig_ioi TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dialog ADD COLUMN term_ioi TEXT NOT NULL DEFAULT '';",
     NULL,
 };
 

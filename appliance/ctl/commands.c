@@ -109,12 +109,13 @@ int ctl_dialogs(const char *socket, int argc, char **argv)
     if (!a)
         return code;
     json_t *list = json_object_get(a, "dialogs");
-    printf("%-40s %-7s %-10s %-6s %-44s %10s  %s\n", "address of record", "side", "state", "worker", "peer",
-           "since", "Call-ID");
+    printf("%-40s %-9s %-7s %-10s %-6s %-44s %10s  %s\n", "address of record", "kind", "side", "state",
+           "worker", "peer", "since", "Call-ID");
     json_array_foreach(list, i, d)
     {
-        printf("%-40s %-7s %-10s %-6d %-44s %9.1fs  %s\n", text_in(d, "aor"), text_in(d, "side"),
-               text_in(d, "state"), (int)number_in(d, "worker"), text_in(d, "peer"),
+        printf("%-40s %-9s %-7s %-10s %-6d %-44s %9.1fs  %s\n",
+               text_in(d, "aor")[0] ? text_in(d, "aor") : "(not registered)", text_in(d, "kind"),
+               text_in(d, "side"), text_in(d, "state"), (int)number_in(d, "worker"), text_in(d, "peer"),
                (double)number_in(d, "age_ms") / 1000.0, text_in(d, "call_id"));
     }
     print_count(a, list);

@@ -84,10 +84,15 @@ bool emergency_is_of_phone(const struct emergency_config *c, const struct sip_ms
     return rq->method == SIP_REGISTER ? registers_for_one(rq) : is_called(c, &rq->ruri);
 }
 
+bool emergency_is_callback(const struct sip_msg *rq)
+{
+    return rq->to_tag.n == 0 && bytes_ieq(sip_msg_value(rq, SIP_H_PRIORITY), BYTES("psap-callback"));
+}
+
 bool emergency_is(const struct pcscf *p, const struct sip_hop *from, const struct sip_msg *rq)
 {
     if (rq->method != SIP_REGISTER && core_link_is_from(p, from))
-        return bytes_ieq(sip_msg_value(rq, SIP_H_PRIORITY), BYTES("psap-callback"));
+        return emergency_is_callback(rq);
     return emergency_is_of_phone(p->emergency, rq);
 }
 
@@ -139,13 +144,17 @@ struct sip_hop emergency_hop(struct pcscf *p)
     return core_link_hop_to(p, p->emergency->ecscf);
 }
 
-#define KEEP_OPEN (60 * 60 * 1000) /* ms; the call itself may need no message for long (RFC 4028) */
+struct sip_hop emergency_hop_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)
+{
+    struct sip_hop way = route ? core_link_hop_named(p, route, call_id) : SIP_HOP_NONE;
+    return way.kind == HOP_NONE ? emergency_hop(p) : way;
+}
 
 void emergency_begins(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, bool registered)
 {
     struct conn *c = f->transport == TRANSPORT_UDP ? NULL : conn_get(p->w, f->conn);
     if (c && !registered)
-        conn_idle_timeout(c, KEEP_OPEN);
+        conn_idle_timeout(c, EMERGENCY_IDLE);
     pcscf_count(p, PCSCF_EMERGENCY_ROUTED);
     log_info(&p->w->log, "sip.emergency", F_BYTES("call_id", rq->call_id), F_BYTES("method", rq->method_name),
              F_BYTES("uri", rq->ruri_text), F_ADDR("peer", &f->peer), F_INT("registered", registered));
@@ -264,6 +273,15 @@ static const struct setting items[] = {
      .preset = "no",
      .help = "phones that are not registered may call the E-CSCF too",
      .reload = RELOAD_LIVE},
+    {.key = "flow_grace",
+     .type = SETTING_DURATION,
+     .offset = AT(flow_grace),
+     .preset = "1m",
+     .max = 600000,
+     .help =
+         "how long an emergency call waits for a phone whose connection is gone, where that is longer than "
+         "pcscf.flow_grace",
+     .reload = RELOAD_NEW},
     {.key = "reason",
      .type = SETTING_STRING,
      .offset = AT(reason),

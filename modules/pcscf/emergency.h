@@ -8,6 +8,10 @@
 
 struct server_txn;
 
+/* ms; how long the connection of a phone that nobody has registered may stay silent while it calls for help:
+ * the call itself may need no message for long (RFC 4028) */
+#define EMERGENCY_IDLE (60 * 60 * 1000)
+
 /* Is that Request-URI a call for help: the service URN, or one of emergency.numbers as a tel URI or in the
  * user part of a SIP one (user=phone, user=dialstring or neither)? */
 bool emergency_is_called(const struct pcscf *p, const struct sip_uri *ruri);
@@ -21,9 +25,14 @@ bool emergency_is_of_phone(const struct emergency_config *c, const struct sip_ms
 /* Has that phone registered for emergencies only? It may make no other call (TS 24.229 5.2.10.3). */
 bool emergency_is_all(const struct phone *ph);
 
+/* Does the core call a phone back from a PSAP (RFC 7090)? */
+bool emergency_is_callback(const struct sip_msg *rq);
+
 /* At start, after the core's link: the E-CSCF's Route, and the first look-up. 0 or -errno, logged. */
 int emergency_init(struct pcscf *p);
 struct sip_hop emergency_hop(struct pcscf *p); /* HOP_NONE: no E-CSCF, or not to be reached */
+/* Within a dialog, by its Route behind our own (NULL: none): to the one of several E-CSCFs that has it. */
+struct sip_hop emergency_hop_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id);
 /* A call goes to the E-CSCF: counted and logged; the connection of an unregistered caller outlives his
  * silence. */
 void emergency_begins(struct pcscf *p, const struct flow *f, const struct sip_msg *rq, bool registered);

@@ -65,6 +65,5 @@ bool flow_reaches(const struct pcscf *p, const struct flow *f)
         return false;
     if (f->transport != TRANSPORT_UDP)
         return flow_alive(p->w, f);
-    const struct phone *ph = phone_find(p, f);
-    return ph && ph->n;
+    return phone_in_use(p, f) != NULL;
 }

@@ -1,5 +1,6 @@
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/dialog_within.h"
 #include "modules/pcscf/call/record.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/identity.h"
@@ -16,15 +17,25 @@ static int record(struct passage *g, const struct sip_msg *rq)
     return record_wanted(rq) ? record_begin(g, rq) : 0;
 }
 
+/* The first Route that is left (RFC 3261 16.6 item 6). NULL: none. na: room for it. */
+static const struct sip_uri *next_route(const struct passage *g, const struct route_top *top,
+                                        struct sip_nameaddr *na)
+{
+    if (g->initial || g->cut_routes)
+        return route_first(g->route, na) ? &na->uri : NULL;
+    return top->has_next ? &top->next : NULL;
+}
+
 static int in_dialog(const struct phone *ph, const struct sip_msg *rq, const struct route_top *top,
                      struct passage *g)
 {
+    struct sip_nameaddr na;
     int status = record_check(g, ph, rq, top);
     if (status)
         return status;
     g->pop = top->own;
     if (g->emergency)
-        g->to = emergency_hop(g->p);
+        g->to = emergency_hop_by(g->p, next_route(g, top, &na), rq->call_id);
     else if (g->cut_routes
                  ? route_leads_back(g->p, g->route)
                  : top->next_is_ours) /* the core did not record itself: the other phone is ours too */
@@ -45,17 +56,12 @@ static int outside_dialog(const struct registration *r, const struct sip_msg *rq
     return record(g, rq);
 }
 
-/* The next hop is that of the first Route that is left (RFC 3261 16.6 item 6). */
 static struct sip_hop way_to_core(const struct passage *g, const struct sip_msg *rq,
                                   const struct route_top *top)
 {
-    struct bytes rest = g->route, first;
     struct sip_nameaddr na;
-    if ((g->initial || g->cut_routes) && sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
-        return core_link_hop_for_by(g->p, &na.uri, rq->call_id);
-    if (!g->initial && !g->cut_routes && top->has_next)
-        return core_link_hop_for_by(g->p, &top->next, rq->call_id);
-    return core_link_hop_by(g->p, rq->call_id);
+    const struct sip_uri *next = next_route(g, top, &na);
+    return next ? core_link_hop_for_by(g->p, next, rq->call_id) : core_link_hop_by(g->p, rq->call_id);
 }
 
 /* TS 24.229 5.2.10. */
@@ -70,6 +76,7 @@ static int emergency(const struct registration *r, const struct sip_msg *rq, str
         return 380;
     if (r)
         identity_add_number(r, g->identity, sizeof(g->identity));
+    charging_icid_make(g->icid);
     emergency_begins(g->p, &g->flow, rq, r != NULL);
     return record(g, rq);
 }
@@ -99,14 +106,15 @@ int passage_from_phone(struct pcscf *p, const struct flow *from, const struct si
 
 /* ---- from the core ---- */
 
-/* The flow that the token names, as long as its user is there; else the one where the same phone is now. A
- * connection on which nobody is registered any more still carries what it began. Within a dialog a phone
- * that is away is waited for; the core can try another flow for what begins one (RFC 5626 5.3.1). */
+/* The flow that the token names, as long as its user is there, or calls for help there; else the one where
+ * the same phone is now. A connection on which nobody is registered any more still carries what it began. A
+ * phone that is away is waited for, not as long for what is new: the core may have another flow to try for
+ * that (RFC 5626 5.3.1). */
 static bool find_phone(struct pcscf *p, const struct flow_token *t, bool ours, struct passage *g)
 {
     const struct phone *ph = ours ? phone_find(p, &t->flow) : NULL;
     g->flow = t->flow;
-    if (ph && phone_owns(ph, t->owner))
+    if (ph && phone_carries(ph, t->owner))
         return true;
     if (whereabouts_find(p->whereabouts, t->owner, t->instance, &g->flow))
         return true;
@@ -114,7 +122,8 @@ static bool find_phone(struct pcscf *p, const struct flow_token *t, bool ours, s
         return false;
     if (flow_reaches(p, &t->flow) || (t->emergency && t->flow.transport == TRANSPORT_UDP))
         return true;
-    return !g->initial && absence_is(p, &t->flow, t->owner, t->instance);
+    g->late = g->initial;
+    return absence_is(g);
 }
 
 static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
@@ -131,7 +140,7 @@ static int find_flow(struct pcscf *p, struct bytes token, struct passage *g)
 
 int passage_from_core(struct pcscf *p, const struct sip_msg *rq, struct passage *g)
 {
-    *g = (struct passage){.p = p, .initial = rq->to_tag.n == 0};
+    *g = (struct passage){.p = p, .initial = rq->to_tag.n == 0, .callback = emergency_is_callback(rq)};
     struct route_top top;
     if (!route_read(p, rq, &top))
         return pcscf_refuse(p, PCSCF_REFUSED_MALFORMED, 400);
@@ -167,10 +176,12 @@ void passage_edit_request(const struct passage *g, const struct sip_msg *rq, str
     sec_agree_edit_request(rq, e);
     if (rq->method != SIP_ACK)
         access_network_edit(g->p, e);
-    if (!g->initial)
-        return;
-    if (g->identity[0])
+    if (g->initial && g->identity[0])
         sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
-    if (rq->method != SIP_ACK)
+    if (rq->method == SIP_ACK)
+        return;
+    if (g->initial)
         charging_edit_request(g->p, g->icid, e);
+    else
+        within_edit_accounts(g, rq, e);
 }

@@ -20,6 +20,8 @@ struct passage {
     bool from_phone;
     bool initial;               /* outside a dialog: no To tag */
     bool emergency;             /* an emergency call's: goes to the E-CSCF, above every limit */
+    bool callback;              /* begins the call back that follows one (RFC 7090) */
+    bool late;                  /* its phone was away already when it came (absence.h) */
     bool cut_routes;            /* the phone's own Routes give way to the Service-Route */
     bool strict;                /* the next hop is the Request-URI, which stands last among the Routes */
     unsigned pop;               /* our own Route values on top */

@@ -24,6 +24,7 @@ struct pcscf_config {
     const char *visited_network;
     int64_t flow_timer;        /* ms */
     int64_t flow_grace;        /* ms */
+    int64_t call_grace;        /* ms; for what is new */
     int64_t unregistered_idle; /* ms */
     int64_t max_message;       /* bytes */
     int64_t max_registrations;
@@ -53,6 +54,7 @@ struct emergency_config {
     struct string_list numbers;
     const char *ecscf; /* as pcscf.core; "" none */
     bool unregistered;
+    int64_t flow_grace; /* ms; counts where it is longer than pcscf's */
     const char *reason;
 };
 extern const struct settings emergency_settings;
@@ -86,6 +88,7 @@ enum pcscf_stat {
     PCSCF_SHORTENED,
     PCSCF_EMERGENCY_ROUTED,
     PCSCF_EMERGENCY_ELSEWHERE,
+    PCSCF_EMERGENCY_CALLS, /* gauge */
     PCSCF_HELD,
     PCSCF_RESENT,
     PCSCF_DIALOGS_MOVED,

@@ -1,6 +1,7 @@
 /* response: what changes in responses on their way through the edge, and what a missing one means. */
 #include "modules/pcscf/call/absence.h"
 #include "modules/pcscf/call/dialog_watch.h"
+#include "modules/pcscf/call/dialog_within.h"
 #include "modules/pcscf/call/record.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/pcscf/keepalive.h"
@@ -56,13 +57,16 @@ static void edit_for_caller(const struct passage *g, const struct sip_msg *rq, c
         keepalive_accept(g->p, rq, rs, e);
 }
 
-/* TS 24.229 5.2.6.4: the called party's identity in the network's words, and the accounts. */
+/* TS 24.229 5.2.6.4: the called party's identity in the network's words, and the accounts: of the call that
+ * it belongs to, else those that the request had. */
 static void edit_for_core(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
                           struct sip_edit *e)
 {
     if (g->identity[0])
         sip_edit_add(e, SIP_H_P_ASSERTED_IDENTITY, bytes_str(g->identity));
-    if (g->initial && rq && rs->status > 100 && rs->status < 300)
+    if (!rq || rs->status <= 100 || rs->status >= 300)
+        return;
+    if (g->initial || !within_edit_accounts(g, rs, e))
         charging_edit_answer(g->p, rq, e);
 }
 
@@ -82,7 +86,7 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
         edit_for_core(g, proxy_request(proxy), rs, e);
 }
 
-/* What was never in flight, because its connection was closing already, is answered at once: the core may
+/* What was never in flight, because its connection is just being closed, is answered at once: the core may
  * have another flow to try. */
 static bool on_lost(struct proxy *proxy, const struct proxy_branch *b, int err)
 {

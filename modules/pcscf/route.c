@@ -121,11 +121,16 @@ bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
     return bytes_ieq(uri->host.text, bytes_str(p->host)) && (needs_no_port(p, uri) || is_our_port(p, uri));
 }
 
-bool route_leads_back(const struct pcscf *p, struct bytes values)
+bool route_first(struct bytes values, struct sip_nameaddr *out)
 {
     struct bytes first;
+    return sip_list_next(&values, &first) == 1 && sip_nameaddr_parse(first, out);
+}
+
+bool route_leads_back(const struct pcscf *p, struct bytes values)
+{
     struct sip_nameaddr na;
-    return sip_list_next(&values, &first) == 1 && sip_nameaddr_parse(first, &na) && route_is_ours(p, &na.uri);
+    return route_first(values, &na) && route_is_ours(p, &na.uri);
 }
 
 bool route_read(const struct pcscf *p, const struct sip_msg *rq, struct route_top *out)
@@ -237,7 +242,7 @@ uint16_t route_home(struct pcscf *p, const struct sip_msg *rq)
     if (flow_token_open(p->w, top.token, &t) == FLOW_TOKEN_FOREIGN)
         return p->w->id;
     ph = phone_find(p, &t.flow);
-    if (ph && phone_owns(ph, t.owner))
+    if (ph && phone_carries(ph, t.owner))
         return p->w->id;
     return whereabouts_find(p->whereabouts, t.owner, t.instance, &now) ? now.conn.worker : p->w->id;
 }

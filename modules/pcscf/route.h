@@ -40,5 +40,7 @@ bool route_follows(const struct pcscf *p, const struct sip_msg *rq, struct bytes
 uint16_t route_sort(struct worker *w, struct bytes msg);
 /* The worker on whose flow the phone of the top Route's token is now; ours when it is nowhere else. */
 uint16_t route_home(struct pcscf *p, const struct sip_msg *rq);
+/* The first of these Route values. False: none, or none that can be read. */
+bool route_first(struct bytes values, struct sip_nameaddr *out);
 /* Do these Route values lead back to us: to another phone of this gateway? */
 bool route_leads_back(const struct pcscf *p, struct bytes values);

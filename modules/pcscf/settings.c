@@ -200,6 +200,15 @@ static const struct setting items[] = {
          "how long the calls of a phone whose connection is gone, and requests to it, wait for it to come "
          "back on another one; 0: they end at once",
      .reload = RELOAD_NEW},
+    {.key = "call_grace",
+     .type = SETTING_DURATION,
+     .offset = AT(call_grace),
+     .preset = "5s",
+     .max = 32000,
+     .help =
+         "how long after its connection is gone a new call or message for that phone waits for it to come "
+         "back, within flow_grace; 0: the core hears at once that the flow failed (430) and may try another",
+     .reload = RELOAD_NEW},
     {.key = "unregistered_idle",
      .type = SETTING_DURATION,
      .offset = AT(unregistered_idle),

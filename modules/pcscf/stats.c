@@ -42,6 +42,8 @@ static const struct stat_def defs[PCSCF_STATS] = {
                                 "Emergency requests: sent to the E-CSCF, or told to go elsewhere (380)",
                                 STAT_COUNTER},
     [PCSCF_EMERGENCY_ELSEWHERE] = {"sip_emergency_total", "result=\"elsewhere\"", NULL, STAT_COUNTER},
+    [PCSCF_EMERGENCY_CALLS] = {"sip_emergency_calls", NULL,
+                               "Emergency calls, and calls back from there, that ring or stand", STAT_GAUGE},
     [PCSCF_HELD] = {"sip_requests_held_total", NULL,
                     "Requests that waited for a phone to come back on another connection", STAT_COUNTER},
     [PCSCF_RESENT] = {"sip_requests_resent_total", NULL, "Those of them that were sent to it there",

@@ -140,7 +140,7 @@ class StubCore:
                                                  ("Content-Type", "application/sdp")], SDP)
             return
         extra = []
-        if request.method == "REGISTER":
+        if request.method == "REGISTER" and request.get("Expires") != "0":
             extra = [("Contact", request.get("Contact") + ";expires=600"), ("Service-Route", self.service_route),
                      ("P-Associated-URI", request.get("To").split(";")[0]), ("Path", request.get("Path"))]
         yield self.reply(request, "200 OK", extra)

@@ -174,6 +174,103 @@ static void a_request_waits_for_a_phone_that_has_moved_and_gone_again(void **sta
     call_end(&c);
 }
 
+/* ---- what is new for it ---- */
+
+static void alice_begins(struct call *c, const char *method)
+{
+    phone_requests(&c->a, method, "sip:bob@ims.test", "<sip:bob@ims.test>", "new", 1, "");
+}
+
+static struct call away_since(uint64_t ms, const char *settings)
+{
+    char text[300];
+    snprintf(text, sizeof(text),
+             "pcscf { host = \"gw.ims.test\" %s }\nregistrar { domains = {\"ims.test\"} }\n", settings);
+    struct call c = {.world = world_create_stored(text, NULL)};
+    c.a = phone_with_instance(c.world, "alice", 0, 1);
+    c.b = phone_with_instance(c.world, "bob", 1, 2);
+    phone_registers(&c.a);
+    phone_registers(&c.b);
+    phone_vanishes(&c.b);
+    world_wait(c.world, ms);
+    world_forget(c.world);
+    return c;
+}
+
+static void what_is_new_waits_a_little(void **state)
+{
+    static const char *const methods[] = {"INVITE", "MESSAGE"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct call c = away_since(1000, "");
+        alice_begins(&c, methods[i]);
+        assert_int_equal(world_count(c.world, PCSCF_HELD), 1);
+        world_wait(c.world, 3000);
+        c.b = phone_comes_back(&c.b, (uint16_t)i, 9);
+        phone_serves(&c.b, methods[i], &c.a);
+        world_wait(c.world, 400000);
+        assert_int_equal(absences(&c), 0);
+        call_end(&c);
+    }
+}
+
+static void but_not_as_long_as_a_call_that_stands(void **state)
+{
+    struct call c = away_since(1000, "");
+    alice_begins(&c, "INVITE");
+    world_wait(c.world, 3500);
+    phone_drop(&c.a, "SIP/2.0 100");
+    phone_expect_none(&c.a);
+    world_wait(c.world, 1000); /* 5 s since it was gone */
+    phone_drop(&c.a, "SIP/2.0 480");
+    assert_int_equal(world_count(c.world, PCSCF_FLOW_FAILED), 1);
+    phone_requests(&c.a, "INVITE", "sip:bob@ims.test", "<sip:bob@ims.test>", "again", 1, "");
+    phone_drop(&c.a, "SIP/2.0 480"); /* at once */
+    assert_int_equal(world_count(c.world, PCSCF_HELD), 1);
+    world_wait(c.world, 20000);
+    assert_int_equal(absences(&c), 0);
+    call_end(&c);
+}
+
+static void the_operator_may_want_430_at_once(void **state)
+{
+    static const char *const settings[] = {"call_grace = 0s", "flow_grace = 0s",
+                                           "call_grace = 30s flow_grace = 2s"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct call c = away_since(2500, settings[i]);
+        alice_begins(&c, "INVITE");
+        phone_drop(&c.a, "SIP/2.0 480");
+        assert_int_equal(world_count(c.world, PCSCF_HELD), 0);
+        assert_int_equal(world_count(c.world, PCSCF_FLOW_FAILED), 1);
+        call_end(&c);
+    }
+}
+
+static void who_unregistered_is_not_waited_for(void **state)
+{
+    struct call c = call_invites();
+    phone_answers(&c.b, c.invite, "486 Busy Here");
+    free(phone_register_with(&c.b, "Contact: *\r\n", "Expires: 0\r\n"));
+    phone_vanishes(&c.b);
+    assert_int_equal(absences(&c), 0);
+    call_end(&c);
+}
+
+static void a_caller_may_give_up_meanwhile(void **state)
+{
+    struct call c = away_since(0, "");
+    alice_begins(&c, "INVITE");
+    phone_send(&c.a,
+               "CANCEL sip:bob@ims.test SIP/2.0\r\n"
+               "Via: SIP/2.0/UDP 192.168.7.1:5060;branch=z9hG4bKnew.INVITE.1;rport\r\nMax-Forwards: 70\r\n"
+               "From: <sip:alice@ims.test>;tag=alice-new\r\nTo: <sip:bob@ims.test>\r\nCall-ID: new\r\n"
+               "CSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n");
+    phone_drop(&c.a, "SIP/2.0 200");
+    world_wait(c.world, 40000);
+    phone_drop(&c.a, "SIP/2.0 487");
+    assert_int_equal(absences(&c), 0);
+    call_end(&c);
+}
+
 static void an_answer_may_come_from_the_new_connection(void **state)
 {
     struct call c = call_invites();
@@ -430,6 +527,11 @@ int main(void)
         cmocka_unit_test(a_request_that_was_sent_is_sent_once_more_with_its_branch),
         cmocka_unit_test(a_request_does_not_wait_for_ever),
         cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
+        cmocka_unit_test(what_is_new_waits_a_little),
+        cmocka_unit_test(but_not_as_long_as_a_call_that_stands),
+        cmocka_unit_test(the_operator_may_want_430_at_once),
+        cmocka_unit_test(who_unregistered_is_not_waited_for),
+        cmocka_unit_test(a_caller_may_give_up_meanwhile),
         cmocka_unit_test(an_answer_may_come_from_the_new_connection),
         cmocka_unit_test(an_answer_reaches_a_caller_who_has_moved),
         cmocka_unit_test(a_refusal_reaches_a_caller_who_has_moved),

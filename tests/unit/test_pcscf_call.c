@@ -242,6 +242,7 @@ static void a_lost_flow_is_480_for_the_caller_and_the_binding_goes(void **state)
     pcscf_flow_closed(pcscf_of(p.world->w[1]), &p.b.flow);
     assert_int_equal(location_count(registrar_of(p.world->w[0])->location), 2);
     alice_calls(&p, "c1");
+    world_wait(p.world, 5500); /* pcscf.call_grace */
     phone_drop(&p.a, "SIP/2.0 480"); /* 430 stays between proxies (RFC 5626 11.5) */
     assert_int_equal(world_count(p.world, PCSCF_FLOW_FAILED), 1);
     assert_int_equal(location_count(registrar_of(p.world->w[0])->location), 1);

@@ -149,6 +149,90 @@ static void a_refusal_and_what_had_none_carry_none(void **state)
 
 /* ---- access network ---- */
 
+/* ---- within a call (RFC 7315 4.6: mid-dialog requests) ---- */
+
+static void within(struct lab *lab, const char *method, const char *ids, const char *routes)
+{
+    phone_send(&lab->alice,
+               "%s sip:b@else.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.168.7.1;branch=z9hG4bKw%s\r\n"
+               "Max-Forwards: 70\r\n%sCSeq: 2 %s\r\nP-Charging-Vector: icid-value=forged\r\n"
+               "%sContent-Length: 0\r\n\r\n",
+               method, method, ids, method, routes);
+}
+
+static void the_core_sees(struct lab *lab, const char *start, const char *vector)
+{
+    char *m = phone_expect(&lab->core, start);
+    assert_string_equal(header_of(m, "P-Charging-Vector", 0), vector);
+    assert_string_equal(header_of(m, "P-Charging-Vector", 1), "");
+    if (strncmp(start, "SIP/", 4) != 0 && strcmp(start, "ACK") != 0)
+        phone_answers(&lab->core, m, "200 OK");
+    free(m);
+}
+
+static void a_calling_phones_requests_go_on_its_accounts(void **state)
+{
+    struct lab lab = lab_set("");
+    char vector[200], icid[64];
+    free(registered(&lab, ""));
+    phone_drop(&lab.alice, "SIP/2.0 200");
+    phone_requests(&lab.alice, "INVITE", "sip:b@else.example", "<sip:b@else.example>", "c", 1, "");
+    char *invite = phone_expect(&lab.core, "INVITE");
+    snprintf(icid, sizeof(icid), "%.*s", BYTES_FMT(vector_of(invite).icid));
+    phone_answers(&lab.core, invite,
+                  "180 Ringing\r\nP-Charging-Vector: icid-value=x;term-ioi=\"early.test\"");
+    phone_answers(&lab.core, invite, "200 OK\r\nP-Charging-Vector: icid-value=x;term-ioi=home.test");
+    snprintf(vector, sizeof(vector), "icid-value=%s;orig-ioi=\"gw.ims.test\";term-ioi=\"home.test\"", icid);
+    phone_drop(&lab.alice, "SIP/2.0 180");
+    char *ok = phone_expect(&lab.alice, "SIP/2.0 200"), routes[8192];
+    assert_string_equal(header_of(ok, "P-Charging-Vector", 0), "");
+    snprintf(routes, sizeof(routes), "%s", headers_as(ok, "Record-Route", "Route", true));
+    static const char ids[] =
+        "From: <sip:alice@ims.test>;tag=alice-c\r\nTo: <sip:b@else.example>;tag=core-ua\r\n"
+        "Call-ID: c\r\n";
+    within(&lab, "ACK", ids, routes);
+    the_core_sees(&lab, "ACK", ""); /* RFC 7315 5.7 */
+    within(&lab, "INFO", ids, routes);
+    the_core_sees(&lab, "INFO", vector);
+    core_send(&lab,
+              "UPDATE sip:alice@192.168.7.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.99;branch=z9hG4bKup\r\n"
+              "Max-Forwards: 70\r\nFrom: <sip:b@else.example>;tag=core-ua\r\n"
+              "To: <sip:alice@ims.test>;tag=alice-c\r\nCall-ID: c\r\nCSeq: 1 UPDATE\r\n"
+              "P-Charging-Vector: icid-value=y\r\n%sContent-Length: 0\r\n\r\n",
+              headers_as(invite, "Record-Route", "Route", false));
+    char *update = phone_expect(&lab.alice, "UPDATE");
+    assert_string_equal(header_of(update, "P-Charging-Vector", 0), "");
+    phone_answers(&lab.alice, update, "200 OK");
+    the_core_sees(&lab, "SIP/2.0 200", vector);
+    within(&lab, "BYE", ids, routes);
+    the_core_sees(&lab, "BYE", vector);
+    free(invite);
+    free(ok);
+    free(update);
+    world_destroy(lab.world);
+}
+
+static void a_called_phones_requests_go_on_the_networks_accounts(void **state)
+{
+    struct lab lab = lab_set("ioi = \"visited.test\"");
+    static const char wanted[] = "icid-value=\"net\";orig-ioi=\"home.test\";term-ioi=\"visited.test\"";
+    char *invite = called(&lab, "P-Charging-Vector: icid-value=net;orig-ioi=\"home.test\"\r\n"), routes[8192];
+    snprintf(routes, sizeof(routes), "%s", headers_as(invite, "Record-Route", "Route", false));
+    static const char ids[] = "From: <sip:alice@ims.test>;tag=alice-ua\r\nTo: <sip:b@else.example>;tag=b\r\n"
+                              "Call-ID: in\r\n";
+    within(&lab, "INFO", ids, routes); /* no call yet, and none that is known */
+    the_core_sees(&lab, "INFO", "");
+    phone_answers(&lab.alice, invite, "200 OK");
+    within(&lab, "UPDATE", ids, routes);
+    the_core_sees(&lab, "UPDATE", wanted);
+    /* and what the edge says for a phone that is gone */
+    pcscf_flow_closed(pcscf_of(lab.world->w[0]), &lab.alice.flow);
+    world_wait(lab.world, 21000);
+    the_core_sees(&lab, "BYE", wanted);
+    free(invite);
+    world_destroy(lab.world);
+}
+
 static void the_operator_may_say_where_phones_are(void **state)
 {
     struct lab lab = lab_set("access_network = \"IEEE-802.11;i-wlan-node-id=ffffffffffff\"");
@@ -199,6 +283,8 @@ int main(void)
         cmocka_unit_test(what_the_network_answers_stays_here),
         cmocka_unit_test(the_answers_of_a_called_phone_carry_the_networks_icid_and_our_ioi),
         cmocka_unit_test(a_refusal_and_what_had_none_carry_none),
+        cmocka_unit_test(a_calling_phones_requests_go_on_its_accounts),
+        cmocka_unit_test(a_called_phones_requests_go_on_the_networks_accounts),
         cmocka_unit_test(the_operator_may_say_where_phones_are),
         cmocka_unit_test(settings_that_would_break_a_header_are_refused),
     };

@@ -61,9 +61,39 @@ bool absence_is_lost(const struct pcscf *p, const struct flow *old)
     return a != NULL;
 }
 
-bool absence_is(const struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance)
+/* ---- how long ---- */
+
+static uint64_t patience_ms(const struct pcscf *p, enum patience what)
 {
-    return absence_find(p, f, owner, instance) != NULL;
+    uint64_t call = (uint64_t)p->config->flow_grace, fresh = (uint64_t)p->config->call_grace,
+             help = (uint64_t)p->emergency->flow_grace;
+    if (what == PATIENCE_NEW)
+        return fresh < call ? fresh : call;
+    return what == PATIENCE_HELP && help > call ? help : call;
+}
+
+/* What was on its way to the phone already, or calls back for help, is no longer news to it. */
+static enum patience patience_of(const struct passage *g)
+{
+    if (!g->initial)
+        return g->emergency ? PATIENCE_HELP : PATIENCE_CALL;
+    return g->late && !g->callback ? PATIENCE_NEW : PATIENCE_CALL;
+}
+
+static enum patience patience_of_dialog(const struct dialog *d)
+{
+    return d->is.help ? PATIENCE_HELP : PATIENCE_CALL;
+}
+
+static bool is_over(const struct absence *a, enum patience what)
+{
+    return !a->moved && a->room->w->now >= a->since + patience_ms(a->room, what);
+}
+
+bool absence_is(const struct passage *g)
+{
+    const struct absence *a = absence_find(g->p, &g->flow, g->owner, g->instance);
+    return a && !is_over(a, patience_of(g));
 }
 
 /* ---- its end ---- */
@@ -76,10 +106,17 @@ static void absence_free(struct absence *a)
     free(a);
 }
 
-static struct passage *next_waiting(struct absence *a)
+/* Of those whose patience is that or less; the others stay. */
+static struct passage *next_waiting(struct absence *a, enum patience most)
 {
-    struct list *it = list_pop_front(&a->waiting);
-    return it ? container_of(it, struct passage, wait) : NULL;
+    list_each (it, &a->waiting) {
+        struct passage *g = container_of(it, struct passage, wait);
+        if (patience_of(g) > most)
+            continue;
+        list_remove(it);
+        return g;
+    }
+    return NULL;
 }
 
 /* Once more to where the phone is; what cannot be sent fails by its own timers. */
@@ -88,7 +125,7 @@ static void send_waiting(struct absence *a, const struct flow *to)
     struct pcscf *p = a->room;
     const struct sip_hop hop = sip_hop_flow(to);
     struct passage *g;
-    while ((g = next_waiting(a))) {
+    while ((g = next_waiting(a, PATIENCE_HELP))) {
         g->flow = *to;
         if (proxy_move(g->proxy, proxy_branch_at(g->proxy, 0), &hop) == 0)
             pcscf_count(p, PCSCF_RESENT);
@@ -96,17 +133,32 @@ static void send_waiting(struct absence *a, const struct flow *to)
 }
 
 /* RFC 5626 5.3.1; a caller who has heard it ring already is told that nobody is there. */
-static void fail_waiting(struct absence *a)
+static void fail_waiting(struct absence *a, enum patience most)
 {
     struct passage *g;
-    while ((g = next_waiting(a)))
+    while ((g = next_waiting(a, most))) {
+        if (!g->rang)
+            pcscf_count(a->room, PCSCF_FLOW_FAILED);
         proxy_fail(g->proxy, proxy_branch_at(g->proxy, 0), g->rang ? 480 : 430);
+    }
 }
 
-static void release_all(struct absence *a)
+static struct dialog *next_dialog(const struct absence *a, enum patience most)
 {
-    while (!list_empty(&a->dialogs))
-        dialog_release(container_of(a->dialogs.next, struct dialog, link), a->why);
+    list_each (it, &a->dialogs) {
+        struct dialog *d = container_of(it, struct dialog, link);
+        if (patience_of_dialog(d) <= most)
+            return d;
+    }
+    return NULL;
+}
+
+/* From the front each time: with one early dialog its siblings may go. */
+static void release(struct absence *a, enum patience most)
+{
+    struct dialog *d;
+    while ((d = next_dialog(a, most)))
+        dialog_release(d, a->why);
 }
 
 /* An INVITE that is not over keeps its dialogs on its own worker; they follow when they are confirmed. */
@@ -133,17 +185,33 @@ static void absence_moves(struct absence *a, const struct flow *to)
 
 static void absence_waits(struct absence *a);
 
+static bool is_empty(const struct absence *a)
+{
+    return list_empty(&a->dialogs) && list_empty(&a->waiting);
+}
+
+static void set_timer(struct absence *a)
+{
+    timer_set(&a->room->w->timers, &a->timer, a->since + patience_ms(a->room, a->patience));
+}
+
 static void on_timer(struct worker *w, struct timer *t)
 {
     (void)w;
     struct absence *a = container_of(t, struct absence, timer);
-    if (a->moved && !list_empty(&a->dialogs)) { /* they ring still, or their phone has left there too */
+    if (a->moved && !is_empty(a)) { /* they ring still, or their phone has left there too */
         absence_waits(a);
         return;
     }
-    fail_waiting(a);
-    release_all(a);
-    absence_free(a);
+    enum patience over = a->moved ? PATIENCE_HELP : a->patience;
+    fail_waiting(a, over);
+    release(a, over);
+    if (over == PATIENCE_HELP || (over == PATIENCE_CALL && is_empty(a))) {
+        absence_free(a);
+        return;
+    }
+    a->patience++;
+    set_timer(a);
 }
 
 /* ---- its begin ---- */
@@ -155,7 +223,9 @@ static void absence_waits(struct absence *a)
     struct pcscf *p = a->room;
     struct flow now;
     a->moved = false;
-    timer_set(&p->w->timers, &a->timer, p->w->now + (uint64_t)p->config->flow_grace);
+    a->since = p->w->now;
+    a->patience = PATIENCE_NEW;
+    set_timer(a);
     whereabouts_add(p->whereabouts, &a->who, NULL);
     if (find_now(a, &now))
         absence_moves(a, &now);
@@ -198,6 +268,14 @@ struct list *absence_home(struct pcscf *p, const struct flow *f, uint64_t owner,
     return a ? &a->dialogs : NULL;
 }
 
+struct list *absence_home_of(struct pcscf *p, const struct flow *f, const struct dialog_facts *is)
+{
+    if (!is->help || f->conn.worker != p->w->id || !flow_alive(p->w, f))
+        return absence_home(p, f, is->owner, is->instance);
+    struct phone *ph = phone_stand(p, f);
+    return ph ? &ph->dialogs : NULL;
+}
+
 static void leave(struct pcscf *p, struct dialog *d, enum dialog_end why, bool at_once)
 {
     struct flow now;
@@ -216,11 +294,21 @@ static void leave(struct pcscf *p, struct dialog *d, enum dialog_end why, bool a
         dialog_move(d, &a->to);
 }
 
+static bool has_left(const struct phone *ph, const struct dialog *d)
+{
+    struct flow now;
+    if (phone_owns(ph, d->is.owner))
+        return false;
+    return !d->is.help || ph->lost ||
+           (whereabouts_find(ph->room->whereabouts, d->is.owner, d->is.instance, &now) &&
+            !flow_eq(&now, &ph->flow));
+}
+
 static struct dialog *first_left(const struct phone *ph)
 {
     list_each (it, &ph->dialogs) {
         struct dialog *d = container_of(it, struct dialog, link);
-        if (!phone_owns(ph, d->is.owner))
+        if (has_left(ph, d))
             return d;
     }
     return NULL;
@@ -230,15 +318,28 @@ static struct dialog *first_left(const struct phone *ph)
 void absence_begin(struct phone *ph, enum dialog_end why, bool at_once)
 {
     struct dialog *d;
+    ph->busy = true;
     while ((d = first_left(ph)))
         leave(ph->room, d, why, at_once);
+    ph->busy = false;
+}
+
+void absence_expect(struct pcscf *p, const struct flow *f, uint64_t owner, uint64_t instance)
+{
+    struct flow now;
+    if (!p->config->flow_grace || whereabouts_find(p->whereabouts, owner, instance, &now))
+        return;
+    struct absence *a = absence_ensure(p, f, owner, instance);
+    if (a)
+        a->why = DIALOG_LOST;
 }
 
 bool absence_hold(struct passage *g)
 {
     struct pcscf *p = g->p;
-    struct absence *a = p->config->flow_grace ? absence_ensure(p, &g->flow, g->owner, g->instance) : NULL;
-    if (!a)
+    enum patience patience = patience_of(g);
+    struct absence *a = patience_ms(p, patience) ? absence_ensure(p, &g->flow, g->owner, g->instance) : NULL;
+    if (!a || is_over(a, patience))
         return false;
     list_remove(&g->wait);
     list_push_back(&a->waiting, &g->wait);
@@ -261,7 +362,9 @@ static void on_news(struct worker *w, struct letter *l)
     struct news *news = container_of(l, struct news, letter);
     struct pcscf *p = w->ended ? NULL : pcscf_of(w);
     struct absence *a = p ? absence_find(p, &news->old, news->owner, news->instance) : NULL;
-    if (a)
+    if (a && is_empty(a))
+        absence_free(a); /* who asks for the phone by its old flow finds it where it is */
+    else if (a)
         absence_moves(a, &news->now);
     free(news);
 }

@@ -1,6 +1,7 @@
 #include "modules/pcscf/call/dialog.h"
 #include "modules/pcscf/call/absence.h"
 #include "modules/pcscf/call/dialog_release.h"
+#include "modules/pcscf/registration/phone.h"
 #include <stdlib.h>
 
 /* ---- finding ---- */
@@ -78,6 +79,8 @@ static void detach(struct dialog *d)
     list_remove(&d->link);
     d->invite = NULL;
     stat_dec(&d->room->stats[gauge_of(d)]);
+    if (d->is.help)
+        stat_dec(&d->room->stats[PCSCF_EMERGENCY_CALLS]);
 }
 
 static struct dialog *not_kept(struct pcscf *p)
@@ -86,12 +89,17 @@ static struct dialog *not_kept(struct pcscf *p)
     return NULL;
 }
 
-static bool has_its_share(const struct pcscf *p, const struct list *home)
+/* How many more there may be when one is for help. */
+#define HELP_ROOM           100
+#define HELP_ROOM_PER_PHONE 2
+
+static bool is_full(const struct pcscf *p, const struct list *home, enum dialog_help help)
 {
     int64_t n = 0;
     list_each (it, home)
         n++;
-    return n >= p->config->max_dialogs_per_phone;
+    return n >= p->config->max_dialogs_per_phone + (help ? HELP_ROOM_PER_PHONE : 0) ||
+           (int64_t)p->dialogs.count >= p->config->max_dialogs + (help ? HELP_ROOM : 0);
 }
 
 static void enter(struct pcscf *p, struct dialog *d)
@@ -99,12 +107,14 @@ static void enter(struct pcscf *p, struct dialog *d)
     d->room = p;
     map_insert(&p->dialogs, &d->node, call_hash(p, d->is.text[DIALOG_CALL_ID]));
     stat_inc(&p->stats[gauge_of(d)]);
+    if (d->is.help)
+        stat_inc(&p->stats[PCSCF_EMERGENCY_CALLS]);
 }
 
 struct dialog *dialog_create(struct pcscf *p, const struct flow *f, const struct dialog_facts *facts)
 {
-    struct list *home = absence_home(p, f, facts->owner, facts->instance);
-    if (!home || p->dialogs.count >= (size_t)p->config->max_dialogs || has_its_share(p, home))
+    struct list *home = absence_home_of(p, f, facts);
+    if (!home || is_full(p, home, facts->help))
         return not_kept(p);
     struct dialog *d = calloc(1, sizeof(*d));
     if (!d)
@@ -134,13 +144,21 @@ void dialog_confirm(struct dialog *d)
     d->confirmed = p->w->now ? p->w->now : 1;
     log_info(&p->w->log, "sip.call_answered", F_BYTES("call_id", d->is.text[DIALOG_CALL_ID]),
              F_BYTES("aor", d->is.text[DIALOG_AOR]), F_STR("side", dialog_side(d->is.from_phone)),
-             F_ADDR("peer", &d->flow.peer), F_UINT("rang_ms", d->confirmed - d->began));
+             F_ADDR("peer", &d->flow.peer), F_UINT("rang_ms", d->confirmed - d->began),
+             F_STR(d->is.help ? "kind" : NULL, dialog_kind(d->is.help)));
     dialog_row_put(d);
 }
 
 const char *dialog_side(bool from_phone)
 {
     return from_phone ? "caller" : "called";
+}
+
+const char *dialog_kind(enum dialog_help help)
+{
+    static const char *const kinds[] = {
+        [DIALOG_ORDINARY] = "call", [DIALOG_EMERGENCY] = "emergency", [DIALOG_CALLBACK] = "callback"};
+    return kinds[help];
 }
 
 static const struct {
@@ -160,7 +178,8 @@ static void say_end(const struct dialog *d, enum dialog_end why, struct bytes de
     log_info(&p->w->log, "sip.call_ended", F_BYTES("call_id", d->is.text[DIALOG_CALL_ID]),
              F_BYTES("aor", d->is.text[DIALOG_AOR]), F_STR("side", dialog_side(d->is.from_phone)),
              F_ADDR("peer", &d->flow.peer), F_UINT("lasted_ms", lasted), F_STR("by", ends[why].by),
-             F_STR("why", ends[why].why), F_BYTES(detail.n ? "reason" : NULL, detail));
+             F_STR("why", ends[why].why), F_BYTES(detail.n ? "reason" : NULL, detail),
+             F_STR(d->is.help ? "kind" : NULL, dialog_kind(d->is.help)));
     pcscf_count(p, PCSCF_CALLS_ENDED + why);
 }
 
@@ -171,6 +190,8 @@ void dialog_end(struct dialog *d, enum dialog_end why, struct bytes detail)
         dialog_row_delete(d);
     }
     detach(d);
+    if (d->is.help)
+        phone_helped(d->room, &d->flow);
     free(d->texts);
     free(d);
 }
@@ -181,7 +202,7 @@ static void settle(struct dialog *d)
 {
     struct pcscf *p = d->room;
     struct flow now;
-    struct list *home = absence_home(p, &d->flow, d->is.owner, d->is.instance);
+    struct list *home = absence_home_of(p, &d->flow, &d->is);
     if (!home) {
         dialog_release(d, DIALOG_LOST);
         return;
@@ -214,16 +235,20 @@ void dialog_move(struct dialog *d, const struct flow *to)
     struct worker *home = to->conn.worker < gw->n_workers ? gw->workers[to->conn.worker] : NULL;
     if (!home)
         return;
+    const struct flow old = d->flow;
+    bool help = d->is.help;
     d->flow = *to;
     pcscf_count(p, PCSCF_DIALOGS_MOVED);
     if (home == p->w) {
         list_remove(&d->link);
         settle(d);
-        return;
+    } else {
+        detach(d);
+        d->letter.open = on_arrival;
+        worker_post(home, &d->letter);
     }
-    detach(d);
-    d->letter.open = on_arrival;
-    worker_post(home, &d->letter);
+    if (help)
+        phone_helped(p, &old);
 }
 
 static void clear_one(struct map_node *node, void *arg)

@@ -25,14 +25,24 @@ enum dialog_text {
     DIALOG_PHONE_TARGET, /* URI of its Contact; a target refresh changes it */
     DIALOG_FAR_TARGET,
     DIALOG_ROUTE, /* from us to the far end: Route values, first hop first; may be empty */
-    DIALOG_AOR,   /* of the registration; empty: not known */
+    /* Its accounts (RFC 7315 4.6; charging.h), without quotes; empty: nobody has said. */
+    DIALOG_ICID,
+    DIALOG_ORIG_IOI,
+    DIALOG_TERM_IOI,
+    DIALOG_AOR, /* of the registration; empty: not known */
     DIALOG_TEXTS
 };
 
 #define DIALOG_TEXT_MAX 8192 /* all of them together; a call with more is not kept */
 
+/* A call for help, or the call back that follows one (RFC 7090), stands with its flow and not with a
+ * registration: what becomes of that does not end it (TS 24.229 5.2.10). It waits for its phone for
+ * emergency.flow_grace, and is kept above the limits. */
+enum dialog_help { DIALOG_ORDINARY, DIALOG_EMERGENCY, DIALOG_CALLBACK };
+
 struct dialog_facts {
     struct bytes text[DIALOG_TEXTS];
+    enum dialog_help help;
     bool from_phone; /* it called */
     uint32_t phone_cseq, far_cseq;
     uint64_t owner, instance; /* as in a flow_token */
@@ -80,7 +90,8 @@ void dialog_end(struct dialog *d, enum dialog_end why, struct bytes detail);
 /* Without a word, at the worker's end: rows stay. */
 void dialogs_clear(struct pcscf *p);
 
-const char *dialog_side(bool from_phone); /* "caller", "called" */
+const char *dialog_side(bool from_phone);       /* "caller", "called" */
+const char *dialog_kind(enum dialog_help help); /* "call", "emergency", "callback" */
 
 /* For the operator, on this worker: every dialog, in no order. */
 void dialogs_each(const struct pcscf *p, void (*each)(const struct dialog *d, void *arg), void *arg);

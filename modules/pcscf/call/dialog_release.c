@@ -1,5 +1,7 @@
 #include "modules/pcscf/call/dialog_release.h"
 #include "modules/pcscf/call/dialog_watch.h"
+#include "modules/pcscf/call/dialog_within.h"
+#include "modules/pcscf/emergency.h"
 #include "modules/sip/uac.h"
 
 static struct bytes reason_of(enum dialog_end why)
@@ -51,19 +53,29 @@ static void bye_to_phone(struct dialog *d, struct bytes reason)
  */
 static struct sip_hop far_hop(const struct dialog *d)
 {
-    struct bytes rest = d->is.text[DIALOG_ROUTE], first, call_id = d->is.text[DIALOG_CALL_ID];
+    struct bytes route = d->is.text[DIALOG_ROUTE], call_id = d->is.text[DIALOG_CALL_ID];
     struct sip_nameaddr na;
-    if (route_leads_back(d->room, rest))
+    bool has_next = route_first(route, &na);
+    if (d->is.help == DIALOG_EMERGENCY)
+        return emergency_hop_by(d->room, has_next ? &na.uri : NULL, call_id);
+    if (route_leads_back(d->room, route))
         return sip_hop_local(&pcscf_entity);
-    if (sip_list_next(&rest, &first) == 1 && sip_nameaddr_parse(first, &na))
-        return core_link_hop_for_by(d->room, &na.uri, call_id);
-    return core_link_hop_by(d->room, call_id);
+    return has_next ? core_link_hop_for_by(d->room, &na.uri, call_id) : core_link_hop_by(d->room, call_id);
 }
 
 static void bye_to_far(struct dialog *d, struct bytes reason)
 {
     const struct bytes *t = d->is.text;
     const struct sip_hop to = far_hop(d);
+    const struct charging_vector accounts = dialog_accounts(d);
+    struct buf headers;
+    buf_init(&headers);
+    buf_append(&headers, reason);
+    if (accounts.icid.n) {
+        buf_str(&headers, "P-Charging-Vector: ");
+        charging_write_vector(&accounts, &headers);
+        buf_str(&headers, "\r\n");
+    }
     const struct sip_uac_request bye = {
         .method = "BYE",
         .target = t[DIALOG_FAR_TARGET],
@@ -72,10 +84,11 @@ static void bye_to_far(struct dialog *d, struct bytes reason)
         .to = t[DIALOG_FAR],
         .call_id = t[DIALOG_CALL_ID],
         .cseq = d->is.phone_cseq + 1,
-        .headers = reason,
+        .headers = headers.failed ? reason : buf_bytes(&headers),
     };
     if (to.kind != HOP_NONE)
         sip_uac_send(d->room->layer, &to, &bye, &nobody_waits, NULL);
+    buf_fini(&headers);
 }
 
 void dialog_release(struct dialog *d, enum dialog_end why)

@@ -7,10 +7,13 @@
 #include "modules/pcscf/registration/phone.h"
 
 static const struct store_stmt put_row = {
-    STORE_SOFT, "INSERT OR REPLACE INTO dialog "
-                "(call_id, phone_tag, far_tag, aor, owner, instance, flow, caller, phone, far, phone_target, "
-                "far_target, route, phone_cseq, far_cseq, answered, session, expires) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"};
+    STORE_SOFT,
+    "INSERT OR REPLACE INTO dialog "
+    "(call_id, phone_tag, far_tag, aor, owner, instance, flow, caller, phone, far, phone_target, "
+    "far_target, route, phone_cseq, far_cseq, answered, session, expires, "
+    "help, icid, orig_ioi, term_ioi) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "
+    "?21, ?22)"};
 static const struct store_stmt delete_row = {
     STORE_SOFT, "DELETE FROM dialog WHERE call_id = ?1 AND phone_tag = ?2 AND far_tag = ?3"};
 
@@ -44,6 +47,10 @@ void dialog_row_put(const struct dialog *d)
         V_INT(w->wall - (int64_t)((w->now - d->confirmed) / 1000)),
         V_INT((int64_t)d->session_seconds),
         V_INT(w->wall + lasts),
+        V_INT(d->is.help),
+        V_TEXT(t[DIALOG_ICID]),
+        V_TEXT(t[DIALOG_ORIG_IOI]),
+        V_TEXT(t[DIALOG_TERM_IOI]),
     };
     store_exec(w->gw->store, &put_row, v, sizeof(v) / sizeof(v[0])); /* a lost row is counted by the store */
 }

@@ -15,6 +15,13 @@ static const struct registration *registration_of(const struct phone *ph, uint64
     return NULL;
 }
 
+static enum dialog_help help_of(const struct passage *g)
+{
+    if (g->emergency)
+        return DIALOG_EMERGENCY;
+    return g->callback ? DIALOG_CALLBACK : DIALOG_ORDINARY;
+}
+
 /* ---- an INVITE that makes dialogs ---- */
 
 static const struct dialog *sibling(const struct passage *g)
@@ -38,6 +45,21 @@ static void read_ends(const struct passage *g, const struct sip_msg *rq, const s
     text[caller] = dialog_contact(rq);
     if (!rq && old)
         text[caller] = old->is.text[caller];
+}
+
+/* Who pays: of a calling phone as we began it, of a called one as the network did; the other side's name in
+ * the accounts comes with the answers. */
+static void read_accounts(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs,
+                          struct bytes text[static DIALOG_TEXTS])
+{
+    struct bytes own = bytes_str(charging_ioi(g->p));
+    const struct charging_vector v = charging_read(g->from_phone ? rs : rq);
+    const struct dialog *old = sibling(g);
+    text[DIALOG_ICID] = g->from_phone ? bytes_str(g->icid) : v.icid;
+    text[DIALOG_ORIG_IOI] = g->from_phone ? own : v.orig_ioi;
+    text[DIALOG_TERM_IOI] = g->from_phone ? v.term_ioi : own;
+    if (!rq && !g->from_phone && old)
+        memcpy(&text[DIALOG_ICID], &old->is.text[DIALOG_ICID], 3 * sizeof(text[0]));
 }
 
 /* The way behind us: of a calling phone's responses, or of the request to a called one. */
@@ -68,24 +90,22 @@ static bool read_facts(struct passage *g, const struct sip_msg *rq, const struct
     if (read_way(g, rq, rs, &way))
         write_way(&way, way_text);
     f->text[DIALOG_ROUTE] = buf_bytes(way_text);
+    read_accounts(g, rq, rs, f->text);
     if (!rq && !g->from_phone && old)
         f->text[DIALOG_ROUTE] = old->is.text[DIALOG_ROUTE];
     f->from_phone = g->from_phone;
+    f->help = help_of(g);
     f->owner = g->owner;
     f->instance = g->instance;
     *(g->from_phone ? &f->phone_cseq : &f->far_cseq) = rs->cseq.number;
     return !way_text->failed && (rq || old);
 }
 
-/* A call for help is the E-CSCF's affair: nothing that happens to a registration may end it (TS 24.229
- * 5.2.10). */
 static struct dialog *make(struct passage *g, const struct dialog_facts *facts)
 {
     struct phone *ph = phone_find(g->p, &g->flow);
     const struct registration *r = ph ? registration_of(ph, g->owner) : NULL;
     struct dialog_facts f = *facts;
-    if (g->emergency)
-        return NULL;
     if (r)
         f.text[DIALOG_AOR] = r->aor;
     struct dialog *d = dialog_create(g->p, &g->flow, &f);
@@ -191,12 +211,14 @@ static void say_refused(const struct passage *g, const struct sip_msg *rq, int s
     struct pcscf *p = g->p;
     const struct phone *ph = phone_find(p, &g->flow);
     const struct registration *r = ph ? registration_of(ph, g->owner) : NULL;
+    enum dialog_help help = help_of(g);
     log_info(&p->w->log, "sip.call_failed", F_BYTES("call_id", rq->call_id),
              F_BYTES("aor", r ? r->aor : BYTES_NONE), F_STR("side", dialog_side(g->from_phone)),
              F_ADDR("peer", &g->flow.peer), F_BYTES("uri", rq->ruri_text), F_INT("status", status),
              F_STR("by", who_refused(g, status)), F_STR("why", why_refused(g, status)),
              F_UINT("after_ms", p->w->now - g->began),
-             F_UINT(g->rang ? "rang_ms" : NULL, p->w->now - g->rang));
+             F_UINT(g->rang ? "rang_ms" : NULL, p->w->now - g->rang),
+             F_STR(help ? "kind" : NULL, dialog_kind(help)));
     pcscf_count(p, g->cancelled ? PCSCF_CALLS_CANCELLED : PCSCF_CALLS_REFUSED);
 }
 
@@ -232,6 +254,8 @@ void watch_final(struct passage *g, const struct sip_msg *rq, int status)
         return;
     }
     end_early(g);
+    if (g->emergency)
+        phone_helped(g->p, &g->flow);
     say_refused(g, rq, status);
 }
 
@@ -250,7 +274,7 @@ bool watch_refused(struct pcscf *p, const struct sip_hop *from, const struct sip
 {
     if (rq->method != SIP_INVITE || rq->to_tag.n)
         return false;
-    if (!core_link_is_from(p, from) && !phone_find(p, &from->flow)) /* anybody can knock */
+    if (!core_link_is_from(p, from) && !phone_in_use(p, &from->flow)) /* anybody can knock */
         return false;
     const char *because = refusal_because(p->refused);
     log_info(&p->w->log, "sip.call_failed", F_BYTES("call_id", rq->call_id),

@@ -18,7 +18,7 @@ void dialog_correct(struct dialog *d, const struct bytes text[static DIALOG_TEXT
     struct bytes now[DIALOG_TEXTS];
     bool differs = false;
     memcpy(now, d->is.text, sizeof(now));
-    for (unsigned i = DIALOG_PHONE_TARGET; i <= DIALOG_ROUTE; i++) {
+    for (unsigned i = DIALOG_PHONE_TARGET; i <= DIALOG_TERM_IOI; i++) {
         if (!text[i].n || bytes_eq(now[i], text[i]))
             continue;
         now[i] = text[i];
@@ -26,6 +26,23 @@ void dialog_correct(struct dialog *d, const struct bytes text[static DIALOG_TEXT
     }
     if (differs)
         dialog_change(d, now);
+}
+
+struct charging_vector dialog_accounts(const struct dialog *d)
+{
+    return (struct charging_vector){.icid = d->is.text[DIALOG_ICID],
+                                    .orig_ioi = d->is.text[DIALOG_ORIG_IOI],
+                                    .term_ioi = d->is.text[DIALOG_TERM_IOI]};
+}
+
+bool within_edit_accounts(const struct passage *g, const struct sip_msg *m, struct sip_edit *e)
+{
+    const struct dialog *d = dialog_of(g->p, g->from_phone, m);
+    if (!d || !d->is.text[DIALOG_ICID].n)
+        return false;
+    const struct charging_vector v = dialog_accounts(d);
+    charging_edit_vector(&v, e);
+    return true;
 }
 
 void within_request(const struct passage *g, const struct sip_msg *rq)

@@ -110,12 +110,19 @@ static bool is_way_of(const struct flow_token *t, const struct sip_msg *rq, cons
            route_digest(&way, rq->call_id, digest) && memcmp(digest, t->route, sizeof(digest)) == 0;
 }
 
+/* A call for help outlives its registration. */
+static bool is_for_help(const struct passage *g, const struct flow_token *t, const struct sip_msg *rq)
+{
+    const struct dialog *d = t->emergency ? NULL : dialog_of(g->p, true, rq);
+    return t->emergency || (d && d->is.help && flow_eq(&d->flow, &g->flow));
+}
+
 /* Is it this phone's? */
 static bool is_theirs(const struct passage *g, const struct phone *ph, const struct flow_token *t,
-                      enum flow_token_verdict v)
+                      enum flow_token_verdict v, const struct sip_msg *rq)
 {
     if (!ph)
-        return v == FLOW_TOKEN_OK && t->emergency && flow_eq(&t->flow, &g->flow);
+        return v == FLOW_TOKEN_OK && flow_eq(&t->flow, &g->flow) && is_for_help(g, t, rq);
     return v != FLOW_TOKEN_FOREIGN && (flow_eq(&t->flow, &g->flow) || phone_owns(ph, t->owner));
 }
 
@@ -138,7 +145,7 @@ int record_check(struct passage *g, const struct phone *ph, const struct sip_msg
     if (!top->own || !top->token.n)
         return mend(g, rq, ph ? PCSCF_REFUSED_ROUTE : PCSCF_REFUSED_UNREGISTERED, 403);
     enum flow_token_verdict v = flow_token_open(g->p->w, top->token, &t);
-    if (!is_theirs(g, ph, &t, v))
+    if (!is_theirs(g, ph, &t, v, rq))
         return pcscf_refuse(g->p, ph ? PCSCF_REFUSED_TOKEN : PCSCF_REFUSED_UNREGISTERED, 403);
     g->emergency = t.emergency;
     return is_way_of(&t, rq, top) ? 0 : mend(g, rq, PCSCF_REFUSED_ROUTE, 400);

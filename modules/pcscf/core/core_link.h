@@ -71,6 +71,8 @@ struct sip_hop core_link_hop_by(struct pcscf *p, struct bytes call_id);
  */
 struct sip_hop core_link_hop_for(struct pcscf *p, const struct sip_uri *route);
 struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id);
+/* The same, and HOP_NONE when it names none that is known and up. */
+struct sip_hop core_link_hop_named(struct pcscf *p, const struct sip_uri *route, struct bytes call_id);
 /* The one of another configured destination (an E-CSCF), written as pcscf.core is, with spaces between
  * several. The first question only starts the look-up of a name, so ask once at start; "" is HOP_NONE. */
 struct sip_hop core_link_hop_to(struct pcscf *p, const char *place);

@@ -101,13 +101,13 @@ void core_link_learn(struct pcscf *p, const struct sip_uri *route)
         place->learnt = true;
 }
 
-struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)
+struct sip_hop core_link_hop_named(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)
 {
     char text[ROUTE_TEXT_MAX];
     uint64_t tried = 0;
     struct sip_hop way = SIP_HOP_NONE;
-    if (p->core.embedded || !route_text(route, text, sizeof(text)))
-        return core_link_hop_by(p, call_id);
+    if (!route_text(route, text, sizeof(text)))
+        return way;
     struct next_hop *h = find_literal(p, route);
     struct core_place *place = known_place(p, route, text);
     if (place)
@@ -116,6 +116,12 @@ struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route
         way = next_hop_way(h);
     else if (!h && place)
         way = core_link_choose(place, core_link_seed(p, call_id), &tried);
+    return way;
+}
+
+struct sip_hop core_link_hop_for_by(struct pcscf *p, const struct sip_uri *route, struct bytes call_id)
+{
+    struct sip_hop way = p->core.embedded ? SIP_HOP_NONE : core_link_hop_named(p, route, call_id);
     return way.kind == HOP_NONE ? core_link_hop_by(p, call_id) : way;
 }
 

@@ -42,7 +42,8 @@ bool backoff_refuses(struct pcscf *p, struct server_txn *st, const struct sip_ms
 {
     const struct flow *f = &server_txn_from(st)->flow;
     char header[40];
-    uint32_t seconds = phone_find(p, f) ? 0 : abuse_wait(p->w, &f->peer, attempt_of(rq).user);
+    const struct phone *ph = phone_find(p, f);
+    uint32_t seconds = ph && ph->n ? 0 : abuse_wait(p->w, &f->peer, attempt_of(rq).user);
     if (!seconds || emergency_is(p, server_txn_from(st), rq))
         return false;
     /* Who does not wait gets nearer to a ban, but the name that he tries does not wait longer for it. */

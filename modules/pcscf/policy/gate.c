@@ -220,7 +220,7 @@ static enum gate_verdict ask_rules(const struct visitor *v)
                                 .source = source(v),
                                 .transport = v->from->flow.transport,
                                 .from_phone = !v->core,
-                                .registered = v->phone != NULL};
+                                .registered = v->phone && v->phone->n};
     if (!g->policy || !g->policy->n)
         return GATE_OPEN;
     if (g->policy->asks_who)
@@ -247,7 +247,7 @@ enum gate_verdict gate_ask(struct pcscf *p, const struct sip_hop *from, const st
         return GATE_OPEN;
     struct visitor v = {.p = p, .from = from, .rq = m, .core = core_link_is_from(p, from)};
     if (!v.core) {
-        v.phone = phone_find(p, &from->flow);
+        v.phone = phone_in_use(p, &from->flow);
         v.conn = is_datagram(&v) ? NULL : conn_get(p->w, from->flow.conn);
     }
     enum gate_verdict verdict = v.core ? GATE_OPEN : ask_rates(&v);

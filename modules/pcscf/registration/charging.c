@@ -38,7 +38,7 @@ void charging_icid_make(char dst[static CHARGING_ICID])
 }
 
 /* The settings let no quotes and no backslashes through. */
-static const char *ioi(const struct pcscf *p)
+const char *charging_ioi(const struct pcscf *p)
 {
     if (p->config->ioi[0])
         return p->config->ioi;
@@ -47,7 +47,31 @@ static const char *ioi(const struct pcscf *p)
 
 bool charging_write(const struct pcscf *p, const char *icid, struct buf *out)
 {
-    return buf_printf(out, "icid-value=\"%s\";icid-generated-at=%s;orig-ioi=\"%s\"", icid, p->host, ioi(p));
+    return buf_printf(out, "icid-value=\"%s\";icid-generated-at=%s;orig-ioi=\"%s\"", icid, p->host,
+                      charging_ioi(p));
+}
+
+struct charging_vector charging_read(const struct sip_msg *m)
+{
+    struct charging_vector v;
+    struct bytes value = m ? sip_msg_value(m, SIP_H_P_CHARGING_VECTOR) : BYTES_NONE;
+    if (!value.n || sip_is_folded(value) || !charging_vector_parse(value, &v))
+        return (struct charging_vector){0};
+    v.icid = sip_quoted_inner(v.icid);
+    v.orig_ioi = sip_quoted_inner(v.orig_ioi);
+    v.term_ioi = sip_quoted_inner(v.term_ioi);
+    return v;
+}
+
+static bool write_ioi(const char *name, struct bytes ioi, struct buf *out)
+{
+    return !ioi.n || buf_printf(out, ";%s=\"%.*s\"", name, BYTES_FMT(ioi));
+}
+
+bool charging_write_vector(const struct charging_vector *v, struct buf *out)
+{
+    return buf_printf(out, "icid-value=\"%.*s\"", BYTES_FMT(v->icid)) &&
+           write_ioi("orig-ioi", v->orig_ioi, out) && write_ioi("term-ioi", v->term_ioi, out);
 }
 
 #define VECTOR_MAX 512 /* the host and our name between operators are bounded by their settings */
@@ -61,6 +85,15 @@ void charging_edit_request(const struct pcscf *p, const char *icid, struct sip_e
         sip_edit_add(e, SIP_H_P_CHARGING_VECTOR, sip_edit_text(e, "%.*s", BYTES_FMT(buf_bytes(&out))));
 }
 
+void charging_edit_vector(const struct charging_vector *v, struct sip_edit *e)
+{
+    char text[VECTOR_MAX];
+    struct buf out;
+    buf_fixed(&out, text, sizeof(text));
+    if (charging_write_vector(v, &out))
+        sip_edit_add(e, SIP_H_P_CHARGING_VECTOR, sip_edit_text(e, "%.*s", BYTES_FMT(buf_bytes(&out))));
+}
+
 void charging_edit_answer(const struct pcscf *p, const struct sip_msg *rq, struct sip_edit *e)
 {
     struct charging_vector v;
@@ -69,5 +102,5 @@ void charging_edit_answer(const struct pcscf *p, const struct sip_msg *rq, struc
         return;
     sip_edit_add(e, SIP_H_P_CHARGING_VECTOR,
                  sip_edit_text(e, "icid-value=%.*s%s%.*s;term-ioi=\"%s\"", BYTES_FMT(v.icid),
-                               v.orig_ioi.n ? ";orig-ioi=" : "", BYTES_FMT(v.orig_ioi), ioi(p)));
+                               v.orig_ioi.n ? ";orig-ioi=" : "", BYTES_FMT(v.orig_ioi), charging_ioi(p)));
 }

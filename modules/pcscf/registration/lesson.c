@@ -25,13 +25,6 @@ static struct bytes on_one_line(struct bytes value)
     return sip_is_folded(value) ? BYTES_NONE : value;
 }
 
-static struct bytes term_ioi(const struct sip_msg *rs)
-{
-    struct charging_vector v;
-    struct bytes value = on_one_line(sip_msg_value(rs, SIP_H_P_CHARGING_VECTOR));
-    return value.n && charging_vector_parse(value, &v) ? sip_quoted_inner(v.term_ioi) : BYTES_NONE;
-}
-
 static void learn_contact(const struct lesson *l, const struct sip_contact *asked,
                           struct registration_facts *facts)
 {
@@ -88,7 +81,7 @@ void lesson_learn(const struct lesson *l)
         .service_route = whole_list(l->rs, SIP_H_SERVICE_ROUTE, &route),
         .identities = whole_list(l->rs, SIP_H_P_ASSOCIATED_URI, &identities),
         .charging = on_one_line(sip_msg_value(l->rs, SIP_H_P_CHARGING_FUNCTION_ADDRESSES)),
-        .term_ioi = term_ioi(l->rs),
+        .term_ioi = charging_read(l->rs).term_ioi,
         .path = l->path,
         .proved = l->integrity != INTEGRITY_NONE,
         .keeps_alive = l->keeps_alive,

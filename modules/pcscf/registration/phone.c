@@ -1,3 +1,4 @@
+#include "modules/pcscf/emergency.h"
 #include "modules/pcscf/phone_parts.h"
 #include "modules/pcscf/registration/moved.h"
 #include "mux/conn.h"
@@ -38,6 +39,12 @@ static struct phone *phone_create(struct pcscf *p, const struct flow *f)
     return ph;
 }
 
+struct phone *phone_in_use(const struct pcscf *p, const struct flow *f)
+{
+    struct phone *ph = phone_find(p, f);
+    return ph && (ph->n || !list_empty(&ph->dialogs)) ? ph : NULL;
+}
+
 /* A connection that stays silent for longer than its phone promised to is dead: after the Flow-Timer and half
  * as much again (RFC 5626 5.4), or after the registration itself should have been refreshed. */
 void phone_set_idle(const struct phone *ph, uint64_t expires_ms)
@@ -46,7 +53,9 @@ void phone_set_idle(const struct phone *ph, uint64_t expires_ms)
     if (!c)
         return;
     uint64_t timer = (uint64_t)ph->room->config->flow_timer;
-    if (ph->n == 0)
+    if (ph->n == 0 && !list_empty(&ph->dialogs))
+        conn_idle_timeout(c, EMERGENCY_IDLE);
+    else if (ph->n == 0)
         conn_idle_timeout(c, (uint64_t)ph->room->config->unregistered_idle);
     else if (ph->keeps_alive && timer)
         conn_idle_timeout(c, timer + timer / 2);
@@ -56,11 +65,35 @@ void phone_set_idle(const struct phone *ph, uint64_t expires_ms)
 
 void phone_reap(struct phone *ph)
 {
-    if (ph->n || !list_empty(&ph->left) || timer_armed(&ph->farewell))
+    if (ph->n || ph->busy || !list_empty(&ph->left) || !list_empty(&ph->dialogs) ||
+        timer_armed(&ph->farewell))
         return;
     map_remove(&ph->room->phones, &ph->node);
     free(ph);
 }
+
+/* ---- for help ---- */
+
+struct phone *phone_stand(struct pcscf *p, const struct flow *f)
+{
+    struct phone *ph = phone_find(p, f);
+    struct conn *c = f->transport == TRANSPORT_UDP ? NULL : conn_get(p->w, f->conn);
+    if (c && !(ph && ph->n))
+        conn_idle_timeout(c, EMERGENCY_IDLE);
+    return ph ? ph : phone_create(p, f);
+}
+
+void phone_helped(struct pcscf *p, const struct flow *f)
+{
+    struct phone *ph = phone_find(p, f);
+    struct conn *c = f->transport == TRANSPORT_UDP ? NULL : conn_get(p->w, f->conn);
+    if (c && !phone_in_use(p, f))
+        conn_idle_timeout(c, (uint64_t)p->config->unregistered_idle);
+    if (ph)
+        phone_reap(ph);
+}
+
+/* ---- registrations ---- */
 
 static struct registration *find_in(const struct list *l, struct bytes aor, struct bytes key)
 {
@@ -219,10 +252,12 @@ void phone_lost(struct pcscf *p, const struct flow *f)
     if (ph->n)
         pcscf_count(p, PCSCF_FLOWS_LOST);
     timer_stop(&p->w->timers, &ph->farewell);
+    ph->lost = true;
     list_each_safe (it, &ph->registrations)
         registration_finish(container_of(it, struct registration, link), &registration_closed);
     list_each_safe (it, &ph->left)
         registration_forget_left(container_of(it, struct registration, link));
+    absence_begin(ph, DIALOG_LOST, false); /* calls for help of somebody who is not registered */
     phone_reap(ph);
 }
 
@@ -275,6 +310,16 @@ bool phone_owns(const struct phone *ph, uint64_t owner)
             return true;
     }
     return false;
+}
+
+bool phone_carries(const struct phone *ph, uint64_t owner)
+{
+    list_each (it, &ph->dialogs) {
+        const struct dialog *d = container_of(it, struct dialog, link);
+        if (d->is.help && d->is.owner == owner)
+            return true;
+    }
+    return phone_owns(ph, owner);
 }
 
 static bool has_aor(const struct list *registrations, struct bytes aor)

@@ -1,7 +1,8 @@
-/* phone: what hangs on a phone's flow: its registrations.
+/* phone: what hangs on a phone's flow: its registrations, and its calls.
  *
- * Floor 3; on the worker that owns the flow. A phone is here only while something is registered on its flow:
- * before that it costs nothing. Written to the store's `registration` rows as it changes.
+ * Floor 3; on the worker that owns the flow. A phone is here only while something is registered on its flow,
+ * or calls for help from there: before that it costs nothing. Written to the store's `registration` rows as
+ * it changes.
  *
  * A binding has one flow. When it comes back on another one (RFC 5626: the same instance and reg-id after an
  * access change), on whatever worker, its registration on the older flow ends without a word: of two, the one
@@ -22,11 +23,19 @@ struct phone {
     struct list dialogs;       /* struct dialog */
     bool keeps_alive;          /* promised to send keep-alives at least as often as Flow-Timer says */
     bool sos;                  /* an emergency registration was made on it; stays so */
+    bool lost;                 /* its flow is just being closed */
+    bool busy;                 /* somebody looks at it: not to be freed now */
     struct timer farewell;     /* the network has ended the last one: the connection is to close */
 };
 
 uint64_t flow_hash(const struct pcscf *p, const struct flow *f); /* for the room's maps */
 struct phone *phone_find(const struct pcscf *p, const struct flow *f);
+/* The same if something is registered on it, or it is in a call for help; else NULL. */
+struct phone *phone_in_use(const struct pcscf *p, const struct flow *f);
+/* It stands for a call for help, registered or not. NULL: out of memory. */
+struct phone *phone_stand(struct pcscf *p, const struct flow *f);
+/* A call for help on that flow is over, or came to nothing. */
+void phone_helped(struct pcscf *p, const struct flow *f);
 /* Adds or refreshes. 0, -ENOMEM, -ENOSPC (pcscf.max_registrations). */
 int phone_register(struct pcscf *p, const struct flow *f, const struct registration_facts *facts);
 bool phone_has(const struct phone *ph, struct bytes aor, struct bytes key); /* NULL has none */
@@ -77,6 +86,8 @@ enum flow_token_verdict {
 enum flow_token_verdict flow_token_open(struct worker *w, struct bytes text, struct flow_token *out);
 /* Is that user registered on that phone? */
 bool phone_owns(const struct phone *ph, uint64_t owner);
+/* The same, or does he call for help from there? Then what is for him goes there. */
+bool phone_carries(const struct phone *ph, uint64_t owner);
 /* Is one user registered on both flows, or has gone on from one to the other? */
 bool phones_share_user(const struct pcscf *p, const struct flow *a, const struct flow *b);
 /* Can a request be sent to that phone now? Only for flows of this worker. */

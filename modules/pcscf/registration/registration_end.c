@@ -14,12 +14,15 @@ void registration_finish(struct registration *r, const struct registration_endin
 {
     struct phone *ph = r->phone;
     struct pcscf *p = ph->room;
+    const struct whereabout who = r->where;
     log_info(&p->w->log, how->event, F_BYTES("aor", r->aor), F_ADDR("peer", &ph->flow.peer),
              F_STR("why", how->why));
     registration_forget(r);
     registration_withdraw(r);
     registration_destroy(r);
     absence_begin(ph, how->calls, how->at_once);
+    if (ph->lost)
+        absence_expect(p, &ph->flow, who.owner, who.instance);
 }
 
 /* Nothing may be left on that flow. */
@@ -45,7 +48,7 @@ void registration_revoke(struct registration *r, const char *why, bool bye)
     struct phone *ph = r->phone;
     struct worker *w = ph->room->w;
     registration_finish(r, &(struct registration_ending){"sip.revoked", why, DIALOG_UNREGISTERED, true});
-    if (bye && !ph->n && ph->flow.transport != TRANSPORT_UDP)
+    if (bye && !ph->n && list_empty(&ph->dialogs) && ph->flow.transport != TRANSPORT_UDP)
         timer_set(&w->timers, &ph->farewell, w->now + FAREWELL);
     settle(ph);
 }
@@ -53,7 +56,7 @@ void registration_revoke(struct registration *r, const char *why, bool bye)
 void phone_on_farewell(struct worker *w, struct timer *t)
 {
     struct phone *ph = container_of(t, struct phone, farewell);
-    struct conn *c = ph->n ? NULL : conn_get(w, ph->flow.conn);
+    struct conn *c = ph->n || !list_empty(&ph->dialogs) ? NULL : conn_get(w, ph->flow.conn);
     if (c)
         conn_close(c, CLOSE_MODULE);
     phone_reap(ph);
