@@ -1,3 +1,4 @@
+#include "modules/registrar/location.h"
 #include "appliance/base/list.h"
 #include "appliance/base/map.h"
 #include "appliance/base/random.h"

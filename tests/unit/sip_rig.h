@@ -115,6 +115,14 @@ static inline struct rig *rig_create(const struct sip_config *config)
     return r;
 }
 
+/* So many transactions at most. */
+static inline struct rig *rig_create_for(int64_t transactions)
+{
+    struct sip_config small = sip_config_defaults;
+    small.max_transactions = transactions;
+    return rig_create(&small);
+}
+
 static inline void rig_destroy(struct rig *r)
 {
     sip_layer_destroy(r->l);

@@ -7,11 +7,11 @@ static struct sip_msg m;
 static struct sip_fault fault;
 static struct bytes file;
 
-/* path below the test data. What sip_msg_parse says. */
-static inline int load_file(const char *path)
+/* Folder and ending of the file below the test data. What sip_msg_parse says. */
+static inline int load_file(const char *folder, const char *name, const char *ending)
 {
     char whole[512];
-    snprintf(whole, sizeof(whole), "%s/%s", TEST_DATA, path);
+    snprintf(whole, sizeof(whole), "%s/%s/%s.%s", TEST_DATA, folder, name, ending);
     struct bytes raw = read_file(whole);
     if (!raw.p)
         fail_msg("cannot read %s", whole);

@@ -426,6 +426,16 @@ static inline void phone_requests(struct fake_phone *ph, const char *method, con
                method, ph->contact, headers);
 }
 
+/* Takes back the INVITE that phone_requests() made of call c1. */
+static inline void alice_cancels(struct fake_phone *alice)
+{
+    phone_send(alice,
+               "CANCEL sip:bob@ims.test SIP/2.0\r\n"
+               "Via: SIP/2.0/UDP 192.168.7.1:5060;branch=z9hG4bKc1.INVITE.1;rport\r\nMax-Forwards: 70\r\n"
+               "From: <sip:alice@ims.test>;tag=alice-c1\r\nTo: <sip:bob@ims.test>\r\nCall-ID: c1\r\n"
+               "CSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n");
+}
+
 /* Answers a request that this phone got, with its own Contact. */
 static inline void phone_answers(struct fake_phone *ph, const char *request, const char *status)
 {

@@ -290,12 +290,10 @@ static void repeated_final_is_absorbed_until_timer_k(void **state)
 /* Who has his answer is no load; but there are only so many of them, and the oldest makes room. */
 static void answered_ones_take_nobodys_place(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop to = rig_udp(5060);
     struct heard h = {0};
 
-    small.max_transactions = 2;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(2);
     r->data = &h;
     for (unsigned i = 0; i < 4; i++) {
         begin(r, &to, i % 2 ? "INVITE" : "MESSAGE");
@@ -585,12 +583,10 @@ static void dropped_transaction_hears_nothing_but_its_end(void **state)
 
 static void full_table_has_room_for_the_cancel(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop to = rig_tls(5);
     struct heard h = {0};
 
-    small.max_transactions = 1;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(1);
     r->data = &h;
     struct client_txn *ct = begin(r, &to, "INVITE");
     rig_answer(r, 0, 180);
@@ -602,13 +598,11 @@ static void full_table_has_room_for_the_cancel(void **state)
 /* 8 KB for each of max_transactions: what is kept for a retransmission counts, however large it is. */
 static void copies_of_requests_have_a_limit_in_all(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop to = rig_udp(5060);
     struct heard h = {0};
     char text[6000];
 
-    small.max_transactions = 2;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(2);
     r->send_rc = -EAGAIN; /* they are lost on the way */
     r->data = &h;
     memset(text, 'x', sizeof(text));
@@ -645,11 +639,9 @@ static void response_counts_only_from_where_the_request_went(void **state)
 
 static void full_table_gives_no_transaction(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop to = rig_udp(5060);
 
-    small.max_transactions = 1;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(1);
     struct heard h = {0};
     r->data = &h;
     begin(r, &to, "OPTIONS");

@@ -104,11 +104,7 @@ static void an_answer_that_crosses_a_cancel_counts(void **state)
 {
     struct call c = call_invites();
     call_rings(&c);
-    phone_send(&c.a,
-               "CANCEL sip:bob@ims.test SIP/2.0\r\n"
-               "Via: SIP/2.0/UDP 192.168.7.1:5060;branch=z9hG4bKc1.INVITE.1;rport\r\nMax-Forwards: 70\r\n"
-               "From: <sip:alice@ims.test>;tag=alice-c1\r\nTo: <sip:bob@ims.test>\r\nCall-ID: c1\r\n"
-               "CSeq: 1 CANCEL\r\nContent-Length: 0\r\n\r\n");
+    alice_cancels(&c.a);
     phone_drop(&c.a, "SIP/2.0 200"); /* to the CANCEL */
     phone_drop(&c.b, "CANCEL");
     call_answered_with(&c, "200 OK");

@@ -95,11 +95,9 @@ static void timer_c_is_not_set_anew_by_100(void **state)
 
 static void full_client_table_is_503_with_retry_after(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct plan plan = {0};
 
-    small.max_transactions = 16;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(16);
     r->data = &plan;
     r->handle = forward;
     struct sip_hop to = rig_tls(5);

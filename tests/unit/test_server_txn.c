@@ -486,12 +486,10 @@ static void response_goes_to_the_sent_by_port_without_rport(void **state)
 
 static void full_table_says_503_with_retry_after_and_knows_its_ack(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop from = rig_udp(5070);
     char to[128], *tag;
 
-    small.max_transactions = 1;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(1);
     rig_request(r, &from, &message);
     rig_request(r, &from, &invite);
     assert_int_equal(r->requests, 1);
@@ -510,12 +508,10 @@ static void full_table_says_503_with_retry_after_and_knows_its_ack(void **state)
 /* Who was answered is no load; but there are only so many of them, and the oldest makes room. */
 static void answered_ones_take_nobodys_place(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop from = rig_udp(5070);
     static const char *const branches[] = {"z9hG4bKa", "z9hG4bKb", "z9hG4bKc", "z9hG4bKd"};
 
-    small.max_transactions = 2;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(2);
     for (unsigned i = 0; i < 4; i++) {
         rig_request(r, &from,
                     &(struct rig_request){.method = i % 2 ? "INVITE" : "MESSAGE", .branch = branches[i]});
@@ -533,11 +529,9 @@ static void answered_ones_take_nobodys_place(void **state)
 
 static void full_table_still_serves_the_cancel_of_an_invite(void **state)
 {
-    struct sip_config small = sip_config_defaults;
     struct sip_hop from = rig_udp(5070);
 
-    small.max_transactions = 1;
-    struct rig *r = rig_create(&small);
+    struct rig *r = rig_create_for(1);
     rig_request(r, &from, &invite);
     rig_request(r, &from, &(struct rig_request){.method = "CANCEL", .branch = "z9hG4bKother"});
     assert_sent(r, 0, "SIP/2.0 503 ");

@@ -10,9 +10,7 @@
 
 static int load(const char *name)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "rfc5118/%s.sip", name);
-    return load_file(path);
+    return load_file("rfc5118", name, "sip");
 }
 
 static void assert_ip(const struct addr *a, const char *text)

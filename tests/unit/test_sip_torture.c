@@ -14,9 +14,7 @@
 
 static int load(const char *name)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "rfc4475/%s.dat", name);
-    return load_file(path);
+    return load_file("rfc4475", name, "dat");
 }
 
 /* status 0: accepted by the codec; what an element does with it then is in `why`. */

@@ -212,12 +212,6 @@ static int setup(void **state)
 
 static struct worker *other_worker;
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 struct grant {
     struct bytes mac_key;
     int64_t made; /* wall */
@@ -583,7 +577,7 @@ static void token_is_no_registration(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_of_rfc_7635),
         cmocka_unit_test(tokens_in_base64),

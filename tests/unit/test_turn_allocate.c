@@ -7,21 +7,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
-static unsigned allocate_with(struct bench *b, uint16_t type, struct bytes value, struct reply *r)
-{
-    struct ask a;
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
-    stun_put(&a.w, type, value);
-    return bench_ask(b, &a, r);
-}
-
 /* RFC 8656 7.2: what the success response contains. */
 static void success_response(void **state)
 {
@@ -82,19 +67,19 @@ static void address_families(void **state)
     struct reply r;
     struct bytes v;
     bench_challenge(b);
-    assert_int_equal(allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\2\0\0\0"), &r), 440);
-    assert_int_equal(allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\3\0\0\0"), &r), 440);
-    assert_int_equal(allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\1"), &r), 400);
-    assert_int_equal(allocate_with(b, STUN_A_ADDITIONAL_ADDRESS_FAMILY, BYTES("\1\0\0\0"), &r), 400);
+    assert_int_equal(bench_allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\2\0\0\0"), &r), 440);
+    assert_int_equal(bench_allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\3\0\0\0"), &r), 440);
+    assert_int_equal(bench_allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\1"), &r), 400);
+    assert_int_equal(bench_allocate_with(b, STUN_A_ADDITIONAL_ADDRESS_FAMILY, BYTES("\1\0\0\0"), &r), 400);
     ask_begin(b, &a, STUN_ALLOCATE);
     stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
     stun_put_byte(&a.w, STUN_A_REQUESTED_ADDRESS_FAMILY, 1);
     stun_put_byte(&a.w, STUN_A_ADDITIONAL_ADDRESS_FAMILY, 2);
     assert_int_equal(bench_ask(b, &a, &r), 400);
-    assert_int_equal(allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\1\0\0\0"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_REQUESTED_ADDRESS_FAMILY, BYTES("\1\0\0\0"), &r), 0);
     assert_int_equal(bench_refresh(b, 0, &r), 0);
     /* 7.2 step 9: one of the two, and why not the other (18.12: family 2, code 440). */
-    assert_int_equal(allocate_with(b, STUN_A_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_ADDITIONAL_ADDRESS_FAMILY, BYTES("\2\0\0\0"), &r), 0);
     assert_true(stun_find(&r.m, STUN_A_ADDRESS_ERROR_CODE, &v));
     assert_memory_equal(v.p, "\2\0\4\50", 4);
 }
@@ -106,12 +91,12 @@ static void even_ports(void **state)
     struct reply r;
     bench_challenge(b);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x7f"), &r), 0);
+        assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x7f"), &r), 0);
         assert_int_equal(bench_allocation(b)->relay.port % 2, 0);
         assert_false(stun_has(&r.m, STUN_A_RESERVATION_TOKEN));
         assert_int_equal(bench_refresh(b, 0, &r), 0);
     }
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES(""), &r), 400);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES(""), &r), 400);
 }
 
 /* 7.2 steps 5 and 8: what may not stand together. */
@@ -166,7 +151,7 @@ static void malformed_lifetime_is_400(void **state)
     struct ask a;
     struct reply r;
     bench_challenge(b);
-    assert_int_equal(allocate_with(b, STUN_A_LIFETIME, BYTES("\0\0"), &r), 400);
+    assert_int_equal(bench_allocate_with(b, STUN_A_LIFETIME, BYTES("\0\0"), &r), 400);
     assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 0);
     ask_begin(b, &a, STUN_REFRESH);
     stun_put(&a.w, STUN_A_LIFETIME, BYTES(""));
@@ -435,7 +420,7 @@ static void software_where_wanted(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(success_response),
         T(second_on_one_connection_is_437),

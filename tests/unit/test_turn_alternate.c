@@ -12,12 +12,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static void another_client(struct bench *b, const char *from)
 {
     b->stream = false;
@@ -112,7 +106,7 @@ static void strangers_get_401(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(nobody_is_sent_away_while_there_is_room),
         T(the_next_is_sent_away_when_full),

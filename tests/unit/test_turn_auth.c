@@ -7,12 +7,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static const uint16_t methods[] = {STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
 
 /* Without integrity: 401 with REALM and NONCE, unsigned. */
@@ -292,7 +286,7 @@ static void fingerprint_is_answered_and_checked(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(no_integrity_is_401),
         T(missing_attribute_is_400),

@@ -80,15 +80,23 @@ static void a_user_gets_his_rate_each_way(void **state)
     assert_in_range(got, 195, 200);
 }
 
+/* The bench is a second client now, over UDP, with an allocation and a channel of its own. */
+static void another_client(struct bench *b, const char *name, const char *password)
+{
+    b->name = name;
+    b->password = password;
+    b->stream = false;
+    b->from = addr_text("192.0.2.90:9000");
+    bench_allocate(b);
+    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+}
+
 /* What all of a user's allocations relay is his. */
 static void two_allocations_share(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(out(b, 15), 15);
-    b->stream = false;
-    b->from = addr_text("192.0.2.90:9000");
-    bench_allocate(b);
-    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    another_client(b, USER, PASSWORD);
     assert_int_equal(out(b, 15), 5);
 }
 
@@ -96,12 +104,7 @@ static void another_user_has_his_own(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(out(b, 60), 20);
-    b->name = "bob";
-    b->password = "other";
-    b->stream = false;
-    b->from = addr_text("192.0.2.90:9000");
-    bench_allocate(b);
-    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    another_client(b, "bob", "other");
     assert_int_equal(out(b, 60), 20);
 }
 
@@ -109,12 +112,7 @@ static void the_total_is_for_all(void **state)
 {
     struct bench *b = *state;
     assert_int_equal(out(b, 15), 15);
-    b->name = "bob";
-    b->password = "other";
-    b->stream = false;
-    b->from = addr_text("192.0.2.90:9000");
-    bench_allocate(b);
-    assert_int_equal(bench_bind(b, 0x4000, &peer.addr), 0);
+    another_client(b, "bob", "other");
     assert_int_equal(out(b, 15), 5);
 }
 

@@ -15,12 +15,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static const uint8_t offered[8] = {0, 2, 0, 0, 0, 1, 0, 0};
 #define OFFERED bytes_of(offered, 8)
 #define SHA256  bytes_of(offered, 4)
@@ -422,7 +416,7 @@ static void shared_secret_users_are_asked_for_by_name(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(every_challenge_offers_sha256_first),
         T(chosen_algorithm_makes_the_key),

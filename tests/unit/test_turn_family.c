@@ -39,12 +39,6 @@ static int setup_one_each(void **state)
     return setup_with(state, DUAL_SETTINGS "user_allocations = 1\n");
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static struct peer peer_open_v6(void)
 {
     struct peer p = {.fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0)};
@@ -492,7 +486,7 @@ static void icmp_disturbs_nobody(void **state)
     buf_clear(&b->sent);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 
 int main(void)
 {
@@ -505,9 +499,9 @@ int main(void)
         T(dual_relays_both),
         T(one_half_is_deleted),
         T(halves_expire_by_themselves),
-        cmocka_unit_test_setup_teardown(without_v6_dual_says_440, setup_v4_only, teardown),
-        cmocka_unit_test_setup_teardown(without_v4_it_is_440, setup_v6_only, teardown),
-        cmocka_unit_test_setup_teardown(the_quota_halves_a_dual_allocation, setup_one_each, teardown),
+        cmocka_unit_test_setup_teardown(without_v6_dual_says_440, setup_v4_only, bench_teardown),
+        cmocka_unit_test_setup_teardown(without_v4_it_is_440, setup_v6_only, bench_teardown),
+        cmocka_unit_test_setup_teardown(the_quota_halves_a_dual_allocation, setup_one_each, bench_teardown),
         T(tcp_is_never_dual),
         T(a_half_that_is_full_is_508),
         T(dont_fragment_is_for_one_datagram),

@@ -56,12 +56,6 @@ static int setup_slow(void **state)
     return setup_with(state, SETTINGS "user_bandwidth = 1\n");
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 /* What a router saw: an IP header and the first bytes of what it carries. */
 static size_t put_seen_v4(uint8_t *at, uint8_t protocol, const struct addr *to)
 {
@@ -278,14 +272,14 @@ static bool open_raw(void)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(types_of_ipv4),
         T(types_of_ipv6),
         T(others_are_dropped),
         T(too_big_is_told_though_others_may_be_fragmented),
         T(errors_cost_nobody_a_datagram),
-        cmocka_unit_test_setup_teardown(what_is_told_is_paid_for, setup_slow, teardown),
+        cmocka_unit_test_setup_teardown(what_is_told_is_paid_for, setup_slow, bench_teardown),
     };
     if (!open_raw() && (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || raise_loopback() < 0 || !open_raw())) {
         puts("skipped: no raw sockets of ICMP to be had");

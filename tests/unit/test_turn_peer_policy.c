@@ -13,12 +13,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static enum peer_verdict ask_policy(struct bench *b, const char *text)
 {
     struct addr a = addr_text(text);
@@ -188,7 +182,7 @@ static void unknown_own_addresses_deny(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(special_networks_are_denied), T(everything_else_is_allowed),
         T(every_encoding_is_denied),    T(harmless_inside_of_forbidden),

@@ -13,12 +13,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static unsigned permit_many(struct bench *b, unsigned n, const struct addr *peers)
 {
     struct ask a;
@@ -265,7 +259,7 @@ static void reload_ends_what_is_denied(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(permission_lives_300_seconds),
         T(permission_is_refreshed),

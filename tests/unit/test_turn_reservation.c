@@ -12,21 +12,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
-static unsigned allocate_with(struct bench *b, uint16_t type, struct bytes value, struct reply *r)
-{
-    struct ask a;
-    ask_begin(b, &a, STUN_ALLOCATE);
-    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
-    stun_put(&a.w, type, value);
-    return bench_ask(b, &a, r);
-}
-
 static uint16_t relayed_port(const struct reply *r)
 {
     struct addr a;
@@ -39,7 +24,7 @@ static uint16_t reserve(struct bench *b, uint8_t token[RESERVATION_TOKEN])
 {
     struct reply r;
     struct bytes v;
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 0);
     assert_true(stun_find(&r.m, STUN_A_RESERVATION_TOKEN, &v));
     assert_int_equal(v.n, RESERVATION_TOKEN);
     memcpy(token, v.p, v.n);
@@ -61,12 +46,13 @@ static void port_above_is_held_and_claimed(void **state)
     assert_int_equal(port % 2, 0);
     another_client(b);
     bench_pass(b, 29000);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
     assert_int_equal(relayed_port(&r), port + 1);
     assert_false(stun_has(&r.m, STUN_A_RESERVATION_TOKEN));
     /* Once only. */
     another_client(b);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 508);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r),
+                     508);
 }
 
 /* The claimed port carries data like any other. */
@@ -80,7 +66,7 @@ static void claimed_port_relays(void **state)
     uint8_t token[RESERVATION_TOKEN];
     reserve(b, token);
     another_client(b);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
     assert_true(stun_find_xor(&r.m, STUN_A_XOR_RELAYED_ADDRESS, &relayed));
     assert_int_equal(bench_permit(b, &peer.addr), 0);
     bench_send(b, &peer.addr, BYTES("rtcp"));
@@ -102,7 +88,8 @@ static void reservation_expires(void **state)
     uint16_t port = reserve(b, token);
     another_client(b);
     bench_pass(b, 30000);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 508);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r),
+                     508);
     assert_true(list_empty(&quota_reservations(b->t->quota)->held));
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     sin.sin_port = htons((uint16_t)(port + 1));
@@ -120,10 +107,11 @@ static void token_of_another_user_is_508(void **state)
     b->name = "bob";
     b->password = "other";
     another_client(b);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 508);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r),
+                     508);
     b->name = USER;
     b->password = PASSWORD;
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
 }
 
 static void made_up_tokens_are_508(void **state)
@@ -134,9 +122,10 @@ static void made_up_tokens_are_508(void **state)
     reserve(b, token);
     another_client(b);
     for (size_t n = 0; n < RESERVATION_TOKEN; n++)
-        assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, n), &r), 508);
+        assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, n), &r), 508);
     token[7] ^= 1;
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 508);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r),
+                     508);
 }
 
 /* A held port counts: three may stand, so two pairs may not (GHSA-847g-qmc6-6m4r). */
@@ -147,13 +136,13 @@ static void held_ports_count_in_the_quota(void **state)
     uint8_t token[RESERVATION_TOKEN];
     reserve(b, token);
     another_client(b);
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 486);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 486);
     assert_int_equal(bench_count(b, TS_ALLOCATIONS), 1);
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\0"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\0"), &r), 0);
     another_client(b);
     assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 486);
     /* Claiming turns the held one into an allocation: the sum is the same. */
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
     another_client(b);
     assert_int_equal(bench_allocate_for(b, UINT32_MAX, &r), 486);
 }
@@ -167,12 +156,13 @@ static void retransmission_has_the_token(void **state)
     uint8_t token[RESERVATION_TOKEN];
     reserve(b, token);
     b->next_id--;
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 0);
     assert_true(stun_find(&r.m, STUN_A_RESERVATION_TOKEN, &v));
     assert_memory_equal(v.p, token, RESERVATION_TOKEN);
 }
 
-/* The maker may be gone when the time comes, and the other way round; teardown sees that nothing is left. */
+/* The maker may be gone when the time comes, and the other way round; bench_teardown sees that nothing is
+ * left. */
 static void allocations_end_in_any_order(void **state)
 {
     struct bench *b = *state;
@@ -180,7 +170,7 @@ static void allocations_end_in_any_order(void **state)
     uint8_t token[RESERVATION_TOKEN];
     uint16_t port = reserve(b, token);
     assert_int_equal(bench_refresh(b, 0, &r), 0);
-    assert_int_equal(allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_RESERVATION_TOKEN, bytes_of(token, sizeof(token)), &r), 0);
     assert_int_equal(relayed_port(&r), port + 1);
     assert_int_equal(bench_refresh(b, 0, &r), 0);
     reserve(b, token);
@@ -195,15 +185,15 @@ static void no_pair_is_508(void **state)
     struct reply r;
     memset(ra->taken, 0xAA, ra->count / 8 + 1); /* every odd port */
     unsigned used = ra->used;
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 508);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\x80"), &r), 508);
     assert_int_equal(ra->used, used);
     assert_int_equal(bench_count(b, TS_ALLOCATIONS), 0);
-    assert_int_equal(allocate_with(b, STUN_A_EVEN_PORT, BYTES("\0"), &r), 0);
+    assert_int_equal(bench_allocate_with(b, STUN_A_EVEN_PORT, BYTES("\0"), &r), 0);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(port_above_is_held_and_claimed), T(claimed_port_relays),          T(reservation_expires),
         T(token_of_another_user_is_508),   T(made_up_tokens_are_508),       T(held_ports_count_in_the_quota),

@@ -79,6 +79,14 @@ static void go_there(struct bench *b)
     bench_challenge(b);
 }
 
+/* A mobile allocation whose client is on the other worker now. */
+static void move_there(struct bench *b, struct held_ticket *t)
+{
+    allocate_mobile(b, t);
+    go_there(b);
+    assert_int_equal(resume(b, t), 0);
+}
+
 static struct allocation *the_allocation(struct bench *b)
 {
     uint32_t cursor = 0;
@@ -128,9 +136,7 @@ static void requests_go_through(void **state)
     struct held_ticket t;
     struct ask a;
     struct reply r;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     struct addr other = addr_text("127.0.0.9:99");
     ask_begin(b, &a, STUN_CREATE_PERMISSION);
     stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, &other);
@@ -157,9 +163,7 @@ static void there_and_back(void **state)
 {
     struct bench *b = *state;
     struct held_ticket t;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     assert_false(b->closed);
     bench_channel_data(b, 0x4000, BYTES("x"));
     settle(b);
@@ -297,9 +301,7 @@ static void lifetime_0_from_over_there(void **state)
     struct held_ticket t;
     struct ask a;
     struct reply r;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     ask_begin(b, &a, STUN_REFRESH);
     stun_put_u32(&a.w, STUN_A_LIFETIME, 0);
     ask_there(b, &a);
@@ -314,9 +316,7 @@ static void expiry_lets_the_guest_go(void **state)
 {
     struct bench *b = *state;
     struct held_ticket t;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     bench_pass(b, 600000);
     settle(b);
     assert_null(the_allocation(b));
@@ -328,9 +328,7 @@ static void bad_bytes_from_a_guest_close_it(void **state)
 {
     struct bench *b = *state;
     struct held_ticket t;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     turn_module.data(&second, BYTES("\xff\xff\xff\xff"));
     assert_true(b->closed && b->closed_conn == &second);
     assert_int_equal(b->why, CLOSE_PROTOCOL);
@@ -375,9 +373,7 @@ static void a_parcel_is_bounded(void **state)
     struct bench *b = *state;
     struct held_ticket t;
     static uint8_t frame[65536];
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     uint8_t data[60000] = {0};
     size_t n = put_channel_data(frame, 0x4000, bytes_of(data, sizeof(data)));
     for (unsigned i = 0; i < 20; i++)
@@ -395,9 +391,7 @@ static void shutdown_here_leaves_nothing(void **state)
 {
     struct bench *b = *state;
     struct held_ticket t;
-    allocate_mobile(b, &t);
-    go_there(b);
-    assert_int_equal(resume(b, &t), 0);
+    move_there(b, &t);
     bench_channel_data(b, 0x4000, BYTES("never delivered"));
 }
 

@@ -9,12 +9,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static const uint16_t methods[] = {STUN_ALLOCATE,     STUN_REFRESH, STUN_CREATE_PERMISSION,
                                    STUN_CHANNEL_BIND, STUN_CONNECT, STUN_CONNECTION_BIND};
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
@@ -287,7 +281,7 @@ static void nonces_are_good_on_every_worker(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(without_integrity_it_is_401),
         T(incomplete_credentials_are_400),

@@ -8,12 +8,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 /* A request in two pieces: the first is left to the door, the whole is answered. */
 static void request_in_pieces(void **state)
 {
@@ -189,7 +183,7 @@ static void relay_addresses_of_the_machine(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         T(request_in_pieces),
         T(half_a_frame_behind_whole_ones),

@@ -12,12 +12,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    bench_destroy(*state);
-    return 0;
-}
-
 static unsigned allocate(struct bench *b, struct addr *relayed)
 {
     struct ask a;
@@ -451,7 +445,7 @@ static void connect_on_a_udp_allocation_is_403(void **state)
     close(p.fd);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
 
 int main(void)
 {

@@ -250,6 +250,12 @@ static inline void bench_destroy(struct bench *b)
     free(b);
 }
 
+static inline int bench_teardown(void **state)
+{
+    bench_destroy(*state);
+    return 0;
+}
+
 static inline void bench_reload(struct bench *b, const char *settings)
 {
     const struct config *old = b->w->config;
@@ -382,6 +388,17 @@ static inline unsigned bench_ask(struct bench *b, struct ask *a, struct reply *r
     ask_sign(b, a);
     ask_send(b, a);
     return take_code(b, r);
+}
+
+/* UDP, with one attribute more. */
+static inline unsigned bench_allocate_with(struct bench *b, uint16_t type, struct bytes value,
+                                           struct reply *r)
+{
+    struct ask a;
+    ask_begin(b, &a, STUN_ALLOCATE);
+    stun_put_byte(&a.w, STUN_A_REQUESTED_TRANSPORT, 17);
+    stun_put(&a.w, type, value);
+    return bench_ask(b, &a, r);
 }
 
 static inline unsigned bench_allocate_for(struct bench *b, uint32_t seconds, struct reply *r)
