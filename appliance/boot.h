@@ -10,6 +10,7 @@
 #include "appliance/rotation.h"
 #include "appliance/settings.h"
 #include "appliance/warden.h"
+#include <stdatomic.h>
 
 struct roof {
     struct room_tables tables;
@@ -26,6 +27,7 @@ struct roof {
     int control_fd;          /* until the management worker takes it */
     struct control *control; /* management worker's */
     unsigned n_started;      /* workers whose thread runs */
+    atomic_bool reload_due;  /* by a signal, and not begun yet */
 };
 
 /* Takes level, format and rate limit from the section `log`. */

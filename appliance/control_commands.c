@@ -3,6 +3,7 @@
 #include "appliance/core/directory.h"
 #include "appliance/core/opaque_string.h"
 #include "appliance/core/store.h"
+#include "appliance/core/store_stats.h"
 #include "modules/turn/turn.h"
 #include "mux/door.h"
 #include <errno.h>
@@ -59,11 +60,13 @@ static void stats(struct control_client *cc, json_t *q)
         control_answer(cc, bad("format", "must be \"json\" or \"prometheus\""));
         return;
     }
+    struct gateway *gw = &control_roof(cc)->gw;
     buf_init(&out);
+    store_stats_fill(gw->store, stats_row(gw->stats, &store_stats, control_worker(cc)->id));
     if (strcmp(format, "json") == 0)
-        ok = stats_json(control_roof(cc)->gw.stats, &out);
+        ok = stats_json(gw->stats, &out);
     else
-        ok = stats_prometheus(control_roof(cc)->gw.stats, &out);
+        ok = stats_prometheus(gw->stats, &out);
     struct bytes b = buf_bytes(&out);
     control_answer(cc, ok ? json_pack("{s:b,s:s%}", "ok", 1, "text", (const char *)b.p, b.n) : NULL);
     buf_fini(&out);

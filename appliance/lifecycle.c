@@ -32,6 +32,7 @@ static void on_reload_letter(struct worker *w, struct letter *l)
         free(rl);
         return;
     }
+    atomic_store(&rl->roof->reload_due, false); /* what comes from here on may mean a newer file */
     buf_init(&out);
     int rc = roof_reload(rl->roof, w, &out);
     log_lines(&w->log, rc ? LOG_ERROR : LOG_INFO, rc ? "reload.refused" : "reload.change", "text",
@@ -40,10 +41,14 @@ static void on_reload_letter(struct worker *w, struct letter *l)
     free(rl);
 }
 
+/* Signals that come faster than files are read are one. */
 static void ask_for_reload(struct roof *r)
 {
+    if (atomic_exchange(&r->reload_due, true))
+        return;
     struct reload_letter *rl = calloc(1, sizeof *rl);
     if (!rl) {
+        atomic_store(&r->reload_due, false);
         log_error(&r->log, "reload.failed", F_ERRNO(ENOMEM));
         return;
     }

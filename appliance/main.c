@@ -15,7 +15,7 @@ static const char usage_text[] =
     "usage: sallyportd [-c FILE] [--check | --dump-config | --man | --version | --help]\n"
     "\n"
     "  -c, --config FILE  configuration (default " DEFAULT_CONFIG ")\n"
-    "      --check        check the configuration and the certificates, start nothing; exit 0 or 1\n"
+    "  -t, --check        check the configuration and the certificates, start nothing; exit 0 or 1\n"
     "      --dump-config  print the whole configuration with every key and its meaning\n"
     "      --man          print sallyport.conf(5) in troff\n"
     "      --version      print the version\n"
@@ -131,9 +131,11 @@ int main(int argc, char **argv)
     };
     const char *path = NULL;
     int what = 0, o;
-    while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, "c:ht", options, NULL)) != -1) {
         if (o == 'c')
             path = optarg;
+        else if (o == 't')
+            what = CHECK;
         else if (o == '?')
             return fputs(usage_text, stderr), 2;
         else

@@ -1,5 +1,6 @@
 #include "appliance/settings.h"
 #include "appliance/core/abuse.h"
+#include "appliance/core/store_stats.h"
 #include "appliance/core/worker.h"
 #include "modules/modules.h"
 #include "modules/pcscf/pcscf.h"
@@ -139,6 +140,7 @@ void room_tables_fill(struct room_tables *t)
         settings = add_settings(t, settings, roof[i]);
     stats = add_stats(t, stats, &door_stats);
     stats = add_stats(t, stats, &abuse_stats);
+    stats = add_stats(t, stats, &store_stats);
     stats = add_stats(t, stats, &sip_stats);
     stats = add_stats(t, stats, &core_stats);
     stats = add_stats(t, stats, &policy_stats);

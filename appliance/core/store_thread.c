@@ -116,13 +116,15 @@ static void drop_the_waiting(struct store *s, struct store_db *d)
 
 static void fall_sick(struct store *s, struct store_db *d, int rc)
 {
-    log_error(&s->log, "store.trouble", F_STR("file", d->path),
-              F_STR("why", d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(rc)));
+    log_at(&s->log, d->wait ? LOG_DEBUG : LOG_ERROR, "store.trouble", F_STR("file", d->path),
+           F_STR("why", d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(rc)),
+           F_STR("hint", "calls and relays go on; what changes is kept until it can be written, see "
+                         "sallyportctl status"));
     if (d->db && !sqlite3_get_autocommit(d->db))
         store_db_exec(d, "ROLLBACK");
     atomic_fetch_add(&s->errors, 1);
     d->in_transaction = false;
-    d->wait = d->sick ? d->wait * 2 : RETRY_FIRST_MS;
+    d->wait = d->wait ? d->wait * 2 : RETRY_FIRST_MS;
     d->wait = d->wait > RETRY_LAST_MS ? RETRY_LAST_MS : d->wait;
     d->retry = monotonic_ms() + d->wait;
     d->sick = true;
@@ -220,6 +222,7 @@ static void try_again(struct store *s, struct store_db *d)
     commit(s, d);
     if (d->sick)
         return;
+    d->wait = 0;
     tell_health(s);
     log_info(&s->log, "store.well_again", F_STR("file", d->path));
 }

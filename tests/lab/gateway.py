@@ -108,7 +108,7 @@ class Gateway:
         self.settings = self.presets(threads)
         for section, keys in (settings or {}).items():
             self.settings.setdefault(section, {}).update(keys)
-        self.process = None
+        self.process, self.log_to = None, None  # log_to: a path instead of the test's own log
         self.generation = 0
 
     def presets(self, threads):
@@ -134,8 +134,10 @@ class Gateway:
         self.write_config()
         self.generation += 1
         self.san_log = self.case.path(f"san.gateway-{self.generation}")
-        self.process = self.case.start([program("sallyportd"), "-c", self.config_path],
-                                       name=f"sallyportd-{self.generation}", space=self.space,
+        argv = [program("sallyportd"), "-c", self.config_path]
+        if self.log_to:
+            argv = ["sh", "-c", 'exec "$0" "$1" "$2" 2>"$3"', *argv, self.log_to]
+        self.process = self.case.start(argv, name=f"sallyportd-{self.generation}", space=self.space,
                                        env=sanitizer_options(self.san_log))
         self.case.finally_check(self.check_sanitizers)
 
