@@ -126,27 +126,3 @@ json_t *command(const char *name)
 {
     return json_pack("{s:s}", "command", name);
 }
-
-bool wants_json(int argc, char **argv)
-{
-    return argc == 1 && strcmp(argv[0], "--json") == 0;
-}
-
-json_t *ask_list(const char *socket, const char *name, const char *list, int argc, int *code)
-{
-    json_t *a = ask_or_complain(socket, command(name));
-    *code = a ? 0 : 1;
-    if (!a || !argc)
-        return a;
-    json_dumpf(json_object_get(a, list), stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(a);
-    return NULL;
-}
-
-void print_count(const json_t *a, const json_t *list)
-{
-    json_int_t count = number_in(a, "count");
-    printf("%" JSON_INTEGER_FORMAT " in all%s\n", count,
-           count > (json_int_t)json_array_size(list) ? ", the first of them shown" : "");
-}

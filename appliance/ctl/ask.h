@@ -1,7 +1,6 @@
 /* ask: one question to the gateway's control socket, one answer. Blocks; for the command line. */
 #pragma once
 #include <jansson.h>
-#include <stdbool.h>
 
 /* Sends q (stolen) and returns the answer object, or NULL after saying on stderr what to do. */
 json_t *ask(const char *socket_path, json_t *q);
@@ -12,9 +11,3 @@ int done(json_t *answer); /* frees it; the exit code: 1 for NULL */
 json_t *command(const char *name);                     /* a question without more to it */
 const char *text_in(const json_t *o, const char *key); /* "" when there is none */
 json_int_t number_in(const json_t *o, const char *key);
-bool wants_json(int argc, char **argv); /* the only argument is --json */
-/* "N in all", and whether `list` shows only the first of them. */
-void print_count(const json_t *a, const json_t *list);
-/* The answer of a command that takes --json or nothing; NULL when it was printed as JSON (its member `list`)
- * or could not be had: *code is what to exit with then. */
-json_t *ask_list(const char *socket_path, const char *name, const char *list, int argc, int *code);

@@ -1,6 +1,7 @@
 /* sallyportctl bans: who is shut out. */
 #include "appliance/ctl/ask.h"
 #include "appliance/ctl/commands.h"
+#include "appliance/ctl/listing.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,23 +27,23 @@ static void print_ban(const json_t *ban)
            since, until, (int)number_in(ban, "times"), text_in(ban, "note"));
 }
 
-int ctl_bans_list(const char *socket, int argc, char **argv)
+static void head_bans(const json_t *a)
 {
-    size_t i;
-    json_t *ban;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("bans list takes --json or nothing");
-    json_t *a = ask_list(socket, "bans-list", "bans", argc, &code);
-    if (!a)
-        return code;
-    json_t *list = json_object_get(a, "bans");
+    (void)a;
     printf("%-28s %-10s %-9s %-21s %-21s %5s  %s\n", "address", "reason", "by", "since", "until", "times",
            "note");
-    json_array_foreach(list, i, ban) print_ban(ban);
+}
+
+static void foot_bans(const json_t *a, const json_t *list)
+{
     if (number_in(a, "count") > (json_int_t)json_array_size(list))
-        printf("%" JSON_INTEGER_FORMAT " in all, the first of them shown\n", number_in(a, "count"));
-    return done(a);
+        listing_count(a, list);
+}
+
+int ctl_bans_list(const char *socket, int argc, char **argv)
+{
+    static const struct listing l = {"bans list", "bans-list", "bans", head_bans, print_ban, foot_bans};
+    return listing_run(&l, socket, argc, argv);
 }
 
 /* "30s", "10m", "2h", "7d": seconds; -1: no such thing. */

@@ -1,6 +1,7 @@
 /* The commands that ask the running gateway. */
 #include "appliance/ctl/commands.h"
 #include "appliance/ctl/ask.h"
+#include "appliance/ctl/listing.h"
 #include <openssl/crypto.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,137 +50,6 @@ int ctl_stats(const char *socket, int argc, char **argv)
     json_t *a = ask_or_complain(socket, json_pack("{s:s,s:s}", "command", "stats", "format", format));
     if (a)
         printf("%s%s", text_in(a, "text"), strcmp(format, "json") == 0 ? "\n" : "");
-    return done(a);
-}
-
-int ctl_connections(const char *socket, int argc, char **argv)
-{
-    size_t i;
-    json_t *c;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("connections takes --json or nothing");
-    json_t *a = ask_list(socket, "connections", "connections", argc, &code);
-    if (!a)
-        return code;
-    json_t *list = json_object_get(a, "connections");
-    printf("%-6s %-44s %-5s %-10s %-8s %-28s %10s\n", "worker", "peer", "via", "protocol", "TLS", "cipher",
-           "age");
-    json_array_foreach(list, i, c)
-    {
-        printf("%-6d %-44s %-5s %-10s %-8s %-28s %9.1fs\n", (int)number_in(c, "worker"), text_in(c, "peer"),
-               text_in(c, "transport"), text_in(c, "module")[0] ? text_in(c, "module") : "(silent)",
-               text_in(c, "tls"), text_in(c, "cipher"), (double)number_in(c, "age_ms") / 1000.0);
-    }
-    print_count(a, list);
-    return done(a);
-}
-
-int ctl_registrations(const char *socket, int argc, char **argv)
-{
-    size_t i;
-    json_t *r;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("registrations takes --json or nothing");
-    json_t *a = ask_list(socket, "registrations", "registrations", argc, &code);
-    if (!a)
-        return code;
-    json_t *list = json_object_get(a, "registrations");
-    printf("%-40s %-6s %-44s %-5s %9s  %s\n", "address of record", "worker", "peer", "via", "expires",
-           "reg-event");
-    json_array_foreach(list, i, r)
-    {
-        printf("%-40s %-6d %-44s %-5s %8" JSON_INTEGER_FORMAT "s  %s\n", text_in(r, "aor"),
-               (int)number_in(r, "worker"), text_in(r, "peer"), text_in(r, "transport"),
-               number_in(r, "expires"), text_in(r, "reg_event"));
-    }
-    print_count(a, list);
-    return done(a);
-}
-
-int ctl_dialogs(const char *socket, int argc, char **argv)
-{
-    size_t i;
-    json_t *d;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("dialogs takes --json or nothing");
-    json_t *a = ask_list(socket, "dialogs", "dialogs", argc, &code);
-    if (!a)
-        return code;
-    json_t *list = json_object_get(a, "dialogs");
-    printf("%-40s %-9s %-7s %-10s %-6s %-44s %10s  %s\n", "address of record", "kind", "side", "state",
-           "worker", "peer", "since", "Call-ID");
-    json_array_foreach(list, i, d)
-    {
-        printf("%-40s %-9s %-7s %-10s %-6d %-44s %9.1fs  %s\n",
-               text_in(d, "aor")[0] ? text_in(d, "aor") : "(not registered)", text_in(d, "kind"),
-               text_in(d, "side"), text_in(d, "state"), (int)number_in(d, "worker"), text_in(d, "peer"),
-               (double)number_in(d, "age_ms") / 1000.0, text_in(d, "call_id"));
-    }
-    print_count(a, list);
-    return done(a);
-}
-
-static void print_hop(const json_t *h)
-{
-    double since = (double)number_in(h, "since_ms") / 1000.0;
-    printf("%-4d %-6d %-4s %-28s %-28s %-8s %9.0fs %6" JSON_INTEGER_FORMAT "ms %9" JSON_INTEGER_FORMAT
-           " %8" JSON_INTEGER_FORMAT "  %s\n",
-           (int)number_in(h, "hop"), (int)number_in(h, "worker"), text_in(h, "transport"),
-           text_in(h, "address"), text_in(h, "name"), text_in(h, "state"), since, number_in(h, "rtt_ms"),
-           number_in(h, "requests"), number_in(h, "failures"), text_in(h, "last_error"));
-}
-
-static void print_client(const json_t *c)
-{
-    json_int_t hop = number_in(c, "hop");
-    char reused[16] = "-";
-    if (hop >= 0)
-        snprintf(reused, sizeof(reused), "hop %d", (int)hop);
-    printf("%-6d %-4s %-28s %-28s %-8s %9.0fs %8s  %s\n", (int)number_in(c, "worker"),
-           text_in(c, "transport"), text_in(c, "address"), text_in(c, "name")[0] ? text_in(c, "name") : "-",
-           text_in(c, "state"), (double)number_in(c, "since_ms") / 1000.0, reused, text_in(c, "last_error"));
-}
-
-static void print_clients(const json_t *hops)
-{
-    size_t i, n = 0;
-    json_t *c;
-    json_array_foreach(hops, i, c)
-    {
-        if (!json_is_true(json_object_get(c, "client")))
-            continue;
-        if (n++ == 0)
-            printf("\n%-6s %-4s %-28s %-28s %-8s %10s %8s  %s\n", "worker", "via", "opened by", "speaks for",
-                   "known by", "since", "used for", "trouble");
-        print_client(c);
-    }
-}
-
-int ctl_core(const char *socket, int argc, char **argv)
-{
-    size_t i;
-    json_t *h;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("core takes --json or nothing");
-    json_t *a = ask_list(socket, "core", "hops", argc, &code);
-    if (!a)
-        return code;
-    if (number_in(a, "count") == 0) {
-        puts("the core is the embedded home network, or none of its next hops is known yet");
-        return done(a);
-    }
-    printf("%-4s %-6s %-4s %-28s %-28s %-8s %10s %8s %9s %8s  %s\n", "hop", "worker", "via", "address",
-           "name", "state", "since", "rtt", "requests", "failures", "last trouble");
-    json_array_foreach(json_object_get(a, "hops"), i, h)
-    {
-        if (!json_is_true(json_object_get(h, "client")))
-            print_hop(h);
-    }
-    print_clients(json_object_get(a, "hops"));
     return done(a);
 }
 
@@ -273,25 +143,16 @@ int ctl_user_remove(const char *socket, int argc, char **argv)
     return done(ask_or_complain(socket, user_question("user-remove", &u)));
 }
 
+static void print_user(const json_t *u)
+{
+    printf("%s@%s%s\n", text_in(u, "name"), text_in(u, "realm"),
+           json_is_true(json_object_get(u, "enabled")) ? "" : " (disabled)");
+}
+
 int ctl_user_list(const char *socket, int argc, char **argv)
 {
-    size_t i;
-    json_t *u;
-    if (argc && !wants_json(argc, argv))
-        return usage("user list takes --json or nothing");
-    json_t *a = ask_or_complain(socket, command("user-list"));
-    if (!a)
-        return 1;
-    json_t *users = json_object_get(a, "users");
-    if (argc) {
-        json_dumpf(users, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        json_array_foreach(users, i, u)
-            printf("%s@%s%s\n", text_in(u, "name"), text_in(u, "realm"),
-                   json_is_true(json_object_get(u, "enabled")) ? "" : " (disabled)");
-    }
-    return done(a);
+    static const struct listing l = {"user list", "user-list", "users", NULL, print_user, NULL};
+    return listing_run(&l, socket, argc, argv);
 }
 
 int ctl_reload(const char *socket, int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "appliance/boot.h"
 #include "appliance/ctl/ask.h"
 #include "appliance/ctl/commands.h"
+#include "appliance/ctl/listing.h"
 #include "appliance/policy_question.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,25 +11,23 @@
 #define MESSAGE_MAX 40000 /* what fits into one question, in base64url */
 #define REFUSED     3     /* exit code */
 
+static void head_rules(const json_t *a)
+{
+    (void)a;
+    printf("%10s %10s %9s %-4s %s\n", "hits", "limited", "overruns", "jit", "rule");
+}
+
+static void print_rule(const json_t *r)
+{
+    printf("%10lld %10lld %9lld %-4s %s\n", (long long)number_in(r, "hits"),
+           (long long)number_in(r, "limited"), (long long)number_in(r, "overruns"),
+           json_is_true(json_object_get(r, "jit")) ? "yes" : "no", text_in(r, "text"));
+}
+
 int ctl_policy_list(const char *socket, int argc, char **argv)
 {
-    size_t i;
-    json_t *r;
-    int code;
-    if (argc && !wants_json(argc, argv))
-        return usage("policy list takes --json or nothing");
-    json_t *a = ask_list(socket, "policy-list", "rules", argc, &code);
-    if (!a)
-        return code;
-    json_t *rules = json_object_get(a, "rules");
-    printf("%10s %10s %9s %-4s %s\n", "hits", "limited", "overruns", "jit", "rule");
-    json_array_foreach(rules, i, r)
-    {
-        printf("%10lld %10lld %9lld %-4s %s\n", (long long)number_in(r, "hits"),
-               (long long)number_in(r, "limited"), (long long)number_in(r, "overruns"),
-               json_is_true(json_object_get(r, "jit")) ? "yes" : "no", text_in(r, "text"));
-    }
-    return done(a);
+    static const struct listing l = {"policy list", "policy-list", "rules", head_rules, print_rule, NULL};
+    return listing_run(&l, socket, argc, argv);
 }
 
 struct test_args {
