@@ -5,7 +5,7 @@
  * response.c and the edits here carry it out. */
 #pragma once
 #include "modules/pcscf/call/session.h"
-#include "modules/pcscf/core/core_attempt.h"
+#include "modules/pcscf/core/core_forward.h"
 #include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/route.h"
 #include "modules/sip/edit.h"
@@ -15,7 +15,7 @@
 
 struct passage {
     struct pcscf *p;
-    struct core_attempt attempt; /* of one to the core, once the proxy has it */
+    struct core_forward attempt; /* of one to the core, once the proxy has it */
     struct flow flow;            /* the phone's */
     bool from_phone;
     bool initial;               /* outside a dialog: no To tag */

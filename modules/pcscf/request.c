@@ -106,7 +106,7 @@ static void forward(struct server_txn *st, const struct sip_msg *rq, const struc
     watch_request(own, rq);
     const struct proxy_target target = {
         .hop = g->to, .uri = g->uri, .route = g->route, .urgent = g->emergency};
-    if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
+    if (core_forward_begin(&own->attempt, g->p, proxy, &target) < 0)
         proxy_end(proxy, 500, BYTES_NONE);
     else
         proxy_run(proxy);
@@ -154,6 +154,12 @@ static int edit_ack(void *arg, const struct sip_msg *rq, struct sip_edit *e)
     return 0;
 }
 
+static struct sip_hop size_ack(void *arg, const struct sip_hop *to, size_t n)
+{
+    const struct passage *g = arg;
+    return core_link_by_size(g->p, to, n);
+}
+
 /* ACK of a 2xx: it has a way of its own, and no answer (RFC 3261 16.10, 13.2.2.4): what may not pass is
  * dropped. */
 static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *ack)
@@ -161,8 +167,13 @@ static void on_ack(struct sip_layer *l, const struct sip_hop *from, const struct
     struct passage g;
     if (prepare(sip_layer_state(l), from, ack, &g))
         return;
-    const struct proxy_ack how = {
-        .from = *from, .to = g.to, .uri = g.uri, .route = g.route, .edit = edit_ack, .arg = &g};
+    const struct proxy_ack how = {.from = *from,
+                                  .to = g.to,
+                                  .uri = g.uri,
+                                  .route = g.route,
+                                  .edit = edit_ack,
+                                  .size = size_ack,
+                                  .arg = &g};
     proxy_forward_ack(l, ack, &how);
 }
 

@@ -20,7 +20,7 @@ static int edit_request(struct proxy *proxy, const struct proxy_branch *b, const
 static int on_response(struct proxy *proxy, const struct proxy_branch *b, const struct sip_msg *rs)
 {
     struct passage *g = proxy_data(proxy);
-    int verdict = core_attempt_response(&g->attempt, b, rs);
+    int verdict = core_forward_response(&g->attempt, b, rs);
     if (verdict)
         return verdict;
     watch_response(g, proxy_request(proxy), rs);
@@ -33,7 +33,7 @@ static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int sta
 {
     struct passage *g = proxy_data(proxy);
     if (g->from_phone) {
-        int verdict = core_attempt_failure(&g->attempt, b, status, err);
+        int verdict = core_forward_failure(&g->attempt, b, status, err);
         g->because = core_attempt_because(status, err);
         if (verdict != PROXY_SWALLOW && g->emergency && g->initial && !proxy_cancelled(proxy))
             emergency_refuse(g->p, proxy_server(proxy), g->because); /* TS 24.229 5.2.10.5 */
@@ -111,7 +111,7 @@ static void on_final(struct proxy *proxy, int status)
 static void on_done(struct proxy *proxy)
 {
     struct passage *g = proxy_data(proxy);
-    core_attempt_end(&g->attempt);
+    core_forward_end(&g->attempt);
     list_remove(&g->wait);
     watch_done(g);
 }
@@ -119,7 +119,7 @@ static void on_done(struct proxy *proxy)
 static struct sip_hop on_size(struct proxy *proxy, const struct proxy_branch *b, size_t n)
 {
     struct passage *g = proxy_data(proxy);
-    return core_attempt_size(&g->attempt, b, n);
+    return core_forward_size(&g->attempt, b, n);
 }
 
 const struct proxy_user passage_proxy = {

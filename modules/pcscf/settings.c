@@ -150,7 +150,8 @@ static const struct setting items[] = {
      .preset = "10s",
      .max = 3600000,
      .help = "how often each next hop is asked with OPTIONS whether it is alive; 0: only requests find out. "
-             "While none of pcscf.core is, one request a second and worker is sent to the least bad all the same, "
+             "While none of pcscf.core is, one request a second and worker is sent to the least bad all the "
+             "same, "
              "and its first answer brings it back",
      .reload = RELOAD_LIVE},
     {.key = "core_timeout",

@@ -127,6 +127,8 @@ struct proxy_ack {
     struct sip_hop from, to;
     struct bytes uri, route; /* as in proxy_target */
     proxy_edit *edit;
+    /* As proxy_user's on_size; optional. */
+    struct sip_hop (*size)(void *arg, const struct sip_hop *to, size_t n);
     void *arg;
 };
 int proxy_forward_ack(struct sip_layer *l, const struct sip_msg *ack, const struct proxy_ack *how);

@@ -1,6 +1,8 @@
 #include "modules/sip/uac.h"
 #include "modules/sip/layer.h"
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void put_line(struct buf *out, const char *name, struct bytes value)
 {
@@ -84,4 +86,134 @@ struct client_txn *sip_uac_send(struct sip_layer *l, const struct sip_hop *to,
         return NULL;
     }
     return client_txn_send(ct, buf_bytes(out)) < 0 ? NULL : ct;
+}
+
+/* ---- one that may take another way ---- */
+
+struct sip_uac {
+    struct sip_layer *l;
+    const struct sip_uac_user *user;
+    struct sip_uac_request rq; /* views into the memory behind the data */
+    struct ref now;            /* the transaction that is heard */
+    unsigned live;             /* transactions that know it */
+    _Alignas(max_align_t) uint8_t data[];
+};
+
+#define TEXTS 8
+
+static void list_texts(struct sip_uac_request *r, struct bytes *texts[static TEXTS])
+{
+    struct bytes *const all[TEXTS] = {&r->target,  &r->route,   &r->from,         &r->to,
+                                      &r->call_id, &r->headers, &r->content_type, &r->body};
+    memcpy(texts, all, sizeof(all));
+}
+
+static void end(struct sip_uac *u)
+{
+    if (u->user->on_end)
+        u->user->on_end(u);
+    free(u);
+}
+
+static void uac_response(struct client_txn *ct, const struct sip_msg *rs)
+{
+    struct sip_uac *u = client_txn_arg(ct);
+    u->user->on_response(u, rs);
+}
+
+static void uac_failure(struct client_txn *ct, int status, int err)
+{
+    struct sip_uac *u = client_txn_arg(ct);
+    u->user->on_failure(u, status, err);
+}
+
+static void uac_gone(struct client_txn *ct)
+{
+    struct sip_uac *u = client_txn_arg(ct);
+    if (--u->live == 0)
+        end(u);
+}
+
+static const struct client_user uac_client = {
+    .on_response = uac_response, .on_failure = uac_failure, .gone = uac_gone};
+
+struct sip_uac *sip_uac_create(struct sip_layer *l, const struct sip_uac_request *r,
+                               const struct sip_uac_user *user, size_t data_size)
+{
+    struct sip_uac_request copy = *r;
+    struct bytes *texts[TEXTS];
+    size_t n = 0;
+    list_texts(&copy, texts);
+    for (size_t i = 0; i < TEXTS; i++)
+        n += texts[i]->n;
+    struct sip_uac *u = calloc(1, sizeof(*u) + data_size + n);
+    if (!u)
+        return NULL;
+    uint8_t *at = u->data + data_size;
+    for (size_t i = 0; i < TEXTS; i++)
+        *texts[i] = bytes_keep(&at, *texts[i]);
+    u->l = l;
+    u->user = user;
+    u->rq = copy;
+    u->now = REF_NONE;
+    return u;
+}
+
+void *sip_uac_data(const struct sip_uac *u)
+{
+    return (void *)(uintptr_t)u->data;
+}
+
+/* Into the layer's buffer, for the way that its size wants. */
+static int uac_write(struct sip_uac *u, struct client_txn *ct, struct buf **out)
+{
+    *out = layer_out(u->l);
+    int rc = sip_uac_write(&u->rq, ct, *out);
+    if (rc < 0 || !u->user->on_size)
+        return rc;
+    const struct sip_hop *to = client_txn_to(ct);
+    const struct sip_hop better = u->user->on_size(u, to, buf_len(*out));
+    if (sip_hop_eq(&better, to))
+        return 0;
+    client_txn_redirect(ct, &better);
+    *out = layer_out(u->l);
+    return sip_uac_write(&u->rq, ct, *out);
+}
+
+int sip_uac_try(struct sip_uac *u, const struct sip_hop *to)
+{
+    struct client_txn *before = client_txn_get(u->l, u->now);
+    struct client_txn *ct = client_txn_create(u->l, to, 0, &uac_client, u);
+    struct buf *out;
+    if (!ct)
+        return -EBUSY;
+    u->live++;
+    int rc = uac_write(u, ct, &out);
+    if (rc < 0)
+        client_txn_drop(ct);
+    else
+        rc = client_txn_send(ct, buf_bytes(out));
+    if (rc < 0)
+        return rc;
+    u->now = client_txn_ref(ct);
+    if (before)
+        client_txn_drop(before);
+    return 0;
+}
+
+bool sip_uac_silent(const struct sip_uac *u)
+{
+    const struct client_txn *ct = client_txn_get(u->l, u->now);
+    return ct && !client_txn_provisional(ct) && !client_txn_answered(ct);
+}
+
+void sip_uac_drop(struct sip_uac *u)
+{
+    if (!u)
+        return;
+    struct client_txn *ct = client_txn_get(u->l, u->now);
+    if (ct)
+        client_txn_drop(ct);
+    if (u->live == 0)
+        end(u);
 }

@@ -26,3 +26,28 @@ int sip_uac_write(const struct sip_uac_request *r, const struct client_txn *ct, 
  * called. `to` is where the message goes, which Route and target do not decide here. */
 struct client_txn *sip_uac_send(struct sip_layer *l, const struct sip_hop *to,
                                 const struct sip_uac_request *r, const struct client_user *user, void *arg);
+
+/* ---- one that may take another way when a way fails (RFC 3263 4.3) ----
+ *
+ * It keeps the request, and sends it in one transaction after the other, each with a branch of its own. It
+ * frees itself at the end of the turn in which it has its final response, has failed, or was dropped. */
+struct sip_uac;
+
+struct sip_uac_user {
+    /* Written so, it has n bytes: by which hop it is to go (RFC 3261 18.1.1). Optional. */
+    struct sip_hop (*on_size)(struct sip_uac *u, const struct sip_hop *to, size_t n);
+    /* As client_user has them; of the last way that it has taken. Both may call sip_uac_try. */
+    void (*on_response)(struct sip_uac *u, const struct sip_msg *rs);
+    void (*on_failure)(struct sip_uac *u, int status, int err);
+    void (*on_end)(struct sip_uac *u); /* the last call, also after a drop. Optional */
+};
+
+/* Copies the texts of r, but for its method. data: zeroed, yours. NULL: out of memory. Try or drop it. */
+struct sip_uac *sip_uac_create(struct sip_layer *l, const struct sip_uac_request *r,
+                               const struct sip_uac_user *user, size_t data_size);
+void *sip_uac_data(const struct sip_uac *u);
+/* Sends it that way; what was on its way before is not heard any more. 0; -EBUSY, -ENOMEM, -ENOTCONN: it is
+ * not sent, and what was before goes on. */
+int sip_uac_try(struct sip_uac *u, const struct sip_hop *to);
+bool sip_uac_silent(const struct sip_uac *u); /* nothing has come back yet, not even 100 */
+void sip_uac_drop(struct sip_uac *u);         /* nobody waits for it any more. NULL is fine */

@@ -149,6 +149,48 @@ def large_over_udp(case):
     gateway.stop()
 
 
+def of_our_own(case):
+    """SUBSCRIBE and BYE that the edge makes itself: another hop when one is silent, TCP when they are large; ACK too."""
+    a_port, b_port = free_ports(2)
+    a, b = (StubCore(case, n, "udp", p) for n, p in (("own-a", a_port), ("own-b", b_port)))
+    gateway = start_edge(case, "own", [f"udp:127.0.0.1:{a_port}", f"udp:127.0.0.1:{b_port}"], reg_event=True,
+                         core_probe="0s", flow_grace="0s")
+    a.silent = {"SUBSCRIBE", "BYE"}
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    wait_for(lambda: b.requests("SUBSCRIBE"), 10, "the SUBSCRIBE at the second hop")
+    ids = {(m.get("Call-ID"), m.get("CSeq")) for core in (a, b) for m in core.requests("SUBSCRIBE")[:1]}
+    check_equal(len(ids), 1, "SUBSCRIBEs, but for retransmissions")
+    phone.invite("sip:bob@ims.test").wait(200)
+    wait_for(lambda: a.requests("ACK"), 5, "the ACK")
+    phone.close()
+    bye = wait_for(lambda: b.requests("BYE"), 10, "the BYE at the second hop")[0]
+    check("cause=503" in bye.get("Reason"), "the BYE does not say why")
+    case.say("our own SUBSCRIBE and BYE went to the next hop")
+    gateway.check_alive()
+    gateway.stop()
+
+
+def large_of_our_own(case):
+    port, = free_ports(1)
+    small, large = (StubCore(case, "large-" + t, t, port) for t in ("udp", "tcp"))
+    for core in (small, large):  # comes back as the Route of ACK and BYE
+        core.record_route = [f"<sip:127.0.0.1:{port};lr;pad={'x' * 1400}>"]
+    gateway = start_edge(case, "large-own", [f"udp:127.0.0.1:{port}"], flow_grace="0s")
+    wait_hops(gateway, [2, 0])
+    phone = SipUa(gateway.connect_tls(), "alice")
+    phone.register()
+    phone.invite("sip:bob@ims.test").wait(200)
+    wait_for(lambda: large.requests("ACK"), 5, "the ACK over TCP")
+    check("SIP/2.0/TCP" in large.requests("ACK")[0].get("Via"), "its Via does not say TCP")
+    phone.close()
+    wait_for(lambda: large.requests("BYE"), 5, "the BYE over TCP")
+    check(not small.requests("ACK") and not small.requests("BYE"), "they came over UDP too")
+    case.say("an ACK and a BYE of the edge that are too large for UDP went over TCP")
+    gateway.check_alive()
+    gateway.stop()
+
+
 def last_resort(case):
     """One hop, that has fallen silent to OPTIONS: what is asked of it now and then all the same brings it back."""
     port, = free_ports(1)
@@ -257,6 +299,9 @@ def mistakes(case):
             (udp, 'core = "sip:10.0.0.1;transport=ws"', "udp, tcp or tls"),
             (udp, 'core = "udp:10.0.0.1" core_tls_ca = "missing.pem"', "No such file"),
             (udp, 'core = "udp:10.0.0.1" core_tls_key = "key.pem"', "not the certificate"),
+            (udp, '} policy { rules = { "out: any -> route udp:10.0.0.1" }', 'rules "out": route needs pcscf.core'),
+            (udp, 'core = "udp:10.0.0.1" core_tls_names = "sip:x"', "a host name or an address"),
+            (udp, 'core = "udp:10.0.0.1" core_tls_clients = "maybe"', "required"),
             (udp, 'core = "udp:10.0.0.1" dns_servers = {"dns.test"}', "address of a DNS server")):
         path = case.write("mistake.conf", listen % sockets + 'pcscf { host = "x" ' + settings + " }\n")
         done = case.run([program("sallyportctl"), "config", "check", path])
@@ -271,6 +316,8 @@ def test(case):
     fixed_over_tcp(case)
     without_probes(case)
     large_over_udp(case)
+    of_our_own(case)
+    large_of_our_own(case)
     last_resort(case)
     on_our_address(case)
     opened_by_the_core(case)

@@ -292,6 +292,36 @@ static void ack_of_a_success_goes_on_without_a_transaction(void **state)
     assert_int_equal(sip_layer_servers(r->l) + sip_layer_clients(r->l), 0);
 }
 
+static struct sip_hop by_tls_if_large(void *arg, const struct sip_hop *to, size_t n)
+{
+    return n > *(size_t *)arg ? rig_tls(1) : *to;
+}
+
+/* RFC 3261 18.1.1. */
+static void a_large_ack_takes_another_way(void **state)
+{
+    struct rig *r = *state;
+    struct sip_msg m;
+    struct sip_fault fault;
+    char ack[RIG_TEXT_MAX];
+    size_t limits[] = {10000, 100};
+    struct rig_request q = {
+        .method = "ACK", .uri = "sip:bob@192.0.2.99", .branch = "z9hG4bKack", .to_tag = "b1"};
+
+    rig_write(&q, ack, sizeof(ack));
+    assert_int_equal(sip_msg_parse(&m, bytes_str(ack), SIP_DATAGRAM, &fault), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const struct proxy_ack how = {
+            .from = rig_udp(CALLER), .to = rig_udp(5070), .size = by_tls_if_large, .arg = &limits[i]};
+        assert_int_equal(proxy_forward_ack(r->l, &m, &how), 0);
+    }
+    assert_int_equal(r->n, 2);
+    assert_has(r, 0, "\r\nVia: SIP/2.0/UDP gw.example:5060;branch=z9hG4bKsa");
+    assert_has(r, 0, ";rport\r\n");
+    assert_has(r, 1, "\r\nVia: SIP/2.0/TLS gw.example:5060;branch=z9hG4bKsa");
+    assert_int_equal(r->sent[1].to.flow.transport, TRANSPORT_TLS);
+}
+
 static void ack_that_the_user_refuses_is_not_sent(void **state)
 {
     struct rig *r = *state;
@@ -322,6 +352,7 @@ int main(void)
         WITH_RIG(caller_that_is_gone_cancels_nothing),
         WITH_RIG(context_lives_until_the_last_of_its_transactions_ends),
         WITH_RIG(ack_of_a_success_goes_on_without_a_transaction),
+        WITH_RIG(a_large_ack_takes_another_way),
         WITH_RIG(ack_that_the_user_refuses_is_not_sent),
     };
 

@@ -1,6 +1,7 @@
 #include "modules/pcscf/call/dialog_release.h"
 #include "modules/pcscf/call/dialog_watch.h"
 #include "modules/pcscf/call/dialog_within.h"
+#include "modules/pcscf/core/core_request.h"
 #include "modules/pcscf/emergency.h"
 #include "modules/sip/uac.h"
 
@@ -87,7 +88,7 @@ static void bye_to_far(struct dialog *d, struct bytes reason)
         .headers = headers.failed ? reason : buf_bytes(&headers),
     };
     if (to.kind != HOP_NONE)
-        sip_uac_send(d->room->layer, &to, &bye, &nobody_waits, NULL);
+        core_request_send(d->room, &to, &bye, NULL, NULL);
     buf_fini(&headers);
 }
 

@@ -43,39 +43,44 @@ static struct sip_hop another(struct core_attempt *a, enum core_stat why)
 }
 
 /* False: there is no other hop, or nobody waits for an answer any more. */
-static bool go_on(struct core_attempt *a, const struct proxy_branch *b, enum core_stat why)
+static bool go_on(struct core_attempt *a, enum core_stat why)
 {
-    struct proxy_target t = b->target;
-    if (proxy_cancelled(a->proxy))
+    const struct sip_hop to = another(a, why);
+    struct next_hop *h = to.kind == HOP_NONE ? NULL : core_link_find(a->p, &to);
+    const unsigned from = a->hop;
+    if (!h)
         return false;
-    t.hop = another(a, why);
-    struct next_hop *h = t.hop.kind == HOP_NONE ? NULL : core_link_find(a->p, &t.hop);
-    if (!h || proxy_add(a->proxy, &t) < 0)
+    a->hop = h->index; /* it may be asked for its size before `send` returns */
+    if (a->by->send(a, &to) < 0) {
+        a->hop = from;
         return false;
-    log_debug(&a->p->w->log, "sip.failover", F_UINT("from", a->hop), F_UINT("to", h->index));
+    }
+    log_debug(&a->p->w->log, "sip.failover", F_UINT("from", from), F_UINT("to", h->index));
     core_count(a->p, why);
     h->requests++;
-    a->hop = h->index;
-    a->branch = (unsigned)proxy_branches(a->proxy) - 1;
     a->n++;
     watch(a);
     return true;
 }
 
-struct sip_hop core_attempt_size(struct core_attempt *a, const struct proxy_branch *b, size_t n)
+static bool is_present(const struct core_attempt *a, unsigned sending)
 {
-    struct next_hop *h = a->p ? hop_of(a) : NULL;
-    int64_t max = a->p ? a->p->config->core_udp_max : 0;
-    if (!h || a->kept_small || !max || n <= (size_t)max || b->index != a->branch)
-        return b->target.hop;
-    struct sip_hop way = core_link_twin(h);
-    if (way.kind == HOP_NONE)
-        return b->target.hop;
+    return a->p && sending == a->sending;
+}
+
+struct sip_hop core_attempt_size(struct core_attempt *a, unsigned sending, const struct sip_hop *way,
+                                 size_t n)
+{
+    if (!is_present(a, sending) || a->kept_small)
+        return *way;
+    struct sip_hop better = core_link_by_size(a->p, way, n);
+    if (sip_hop_eq(&better, way))
+        return *way;
     a->grown = true;
     a->small = a->hop;
-    a->hop = h->twin->index;
-    h->twin->requests++;
-    return way;
+    a->hop = core_link_find(a->p, &better)->index;
+    hop_of(a)->requests++;
+    return better;
 }
 
 /* A hop that has answered others meanwhile is slow, not down. */
@@ -83,11 +88,6 @@ static void note_silence(const struct core_attempt *a, struct next_hop *h)
 {
     if (h && h->heard_at <= a->sent_at)
         next_hop_failed(h, false, "no answer to a request");
-}
-
-static bool is_present(const struct core_attempt *a, const struct proxy_branch *b)
-{
-    return a->p && b->index == a->branch;
 }
 
 static void stop_watching(struct core_attempt *a)
@@ -104,74 +104,65 @@ static bool retry_after(const struct sip_msg *rs, uint32_t *seconds)
     return bytes_u32(bytes_first(value, n), seconds);
 }
 
-int core_attempt_response(struct core_attempt *a, const struct proxy_branch *b, const struct sip_msg *rs)
+bool core_attempt_answered(struct core_attempt *a, unsigned sending, const struct sip_msg *rs)
 {
     uint32_t seconds;
-    if (!is_present(a, b))
-        return PROXY_GO_ON;
+    if (!is_present(a, sending))
+        return false;
     stop_watching(a);
     struct next_hop *h = hop_of(a);
     if (h && rs->status == 503 && retry_after(rs, &seconds))
         next_hop_rest(h, seconds);
     if (h)
         next_hop_heard(h);
-    return rs->status == 503 && go_on(a, b, CORE_FAILOVER_503) ? PROXY_SWALLOW : PROXY_GO_ON;
+    return rs->status == 503 && go_on(a, CORE_FAILOVER_503);
 }
 
-/* Nothing of ours: the table is full, or memory is. */
-static bool is_the_hops(int status, int err)
+bool core_attempt_is_hops(const struct core_attempt *a, unsigned sending, int status, int err)
 {
-    return (status == 503 || status == 408) && err != -EBUSY && err != -ENOMEM;
+    return is_present(a, sending) && (status == 503 || status == 408) && err != -EBUSY && err != -ENOMEM;
 }
 
-int core_attempt_failure(struct core_attempt *a, const struct proxy_branch *b, int status, int err)
+bool core_attempt_failed(struct core_attempt *a, unsigned sending, int status, int err)
 {
-    if (!is_present(a, b) || !is_the_hops(status, err))
-        return PROXY_GO_ON;
+    if (!core_attempt_is_hops(a, sending, status, err))
+        return false;
     stop_watching(a);
     struct next_hop *h = hop_of(a);
     if (status == 408)
         note_silence(a, h);
     else if (h && h->transport == TRANSPORT_UDP) /* the end of a connection was told by itself */
         next_hop_failed(h, false, strerrordesc_np(err < 0 ? -err : err));
-    if (go_on(a, b, status == 408 ? CORE_FAILOVER_TIMEOUT : CORE_FAILOVER_TRANSPORT))
-        return PROXY_SWALLOW;
-    return status == 503 ? 503 : PROXY_GO_ON;
+    return go_on(a, status == 408 ? CORE_FAILOVER_TIMEOUT : CORE_FAILOVER_TRANSPORT);
 }
 
 /* Only when there is another hop to ask: the last one has all the time that RFC 3261 gives it. */
 static void on_patience(struct worker *w, struct timer *t)
 {
     struct core_attempt *a = container_of(t, struct core_attempt, patience);
-    const struct proxy_branch *b = proxy_branch_at(a->proxy, a->branch);
-    unsigned given_up = a->branch;
+    unsigned given_up = a->sending;
     (void)w;
-    if (!proxy_branch_silent(a->proxy, given_up))
+    if (!a->by->silent(a, given_up))
         return;
     note_silence(a, hop_of(a));
-    if (go_on(a, b, CORE_FAILOVER_TIMEOUT))
-        proxy_give_up(a->proxy, given_up);
+    if (go_on(a, CORE_FAILOVER_TIMEOUT))
+        a->by->give_up(a, given_up);
 }
 
-int core_attempt_begin(struct core_attempt *a, struct pcscf *p, struct proxy *proxy,
-                       const struct proxy_target *target)
+void core_attempt_watch(struct core_attempt *a, struct pcscf *p, const struct sip_hop *to,
+                        struct bytes call_id)
 {
-    int rc = proxy_add(proxy, target);
-    struct next_hop *h = rc < 0 ? NULL : core_link_find(p, &target->hop);
+    struct next_hop *h = core_link_find(p, to);
     if (!h)
-        return rc;
-    const struct sip_msg *rq = proxy_request(proxy);
-    *a = (struct core_attempt){.p = p,
-                               .proxy = proxy,
-                               .patience = {.fire = on_patience},
-                               .seed = core_link_seed(p, rq ? rq->call_id : BYTES_NONE),
-                               .tried = UINT64_C(1) << h->index,
-                               .hop = h->index,
-                               .branch = (unsigned)proxy_branches(proxy) - 1,
-                               .n = 1};
+        return;
+    a->p = p;
+    a->patience.fire = on_patience;
+    a->seed = core_link_seed(p, call_id);
+    a->tried = UINT64_C(1) << h->index;
+    a->hop = h->index;
+    a->n = 1;
     h->requests++;
     watch(a);
-    return 0;
 }
 
 const char *core_attempt_because(int status, int err)

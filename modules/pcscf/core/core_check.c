@@ -2,6 +2,7 @@
 #include "modules/pcscf/core/core_place.h"
 #include "modules/pcscf/core/core_setup.h"
 #include "modules/pcscf/core/core_tls.h"
+#include "modules/pcscf/policy/policy.h"
 #include "mux/door.h"
 #include "mux/door_config.h"
 
@@ -57,11 +58,29 @@ static bool check_tls(const struct pcscf_config *p, struct buf *out)
     return t;
 }
 
+/* What has left by a rule would come back within its dialog, and find nobody but the home network. */
+static bool check_rules(const struct config *c, struct buf *out)
+{
+    const struct policy *policy = ((const struct policy_config *)config_of(c, &policy_settings))->policy;
+    bool good = true;
+    for (size_t i = 0; policy && i < policy->n; i++) {
+        const struct policy_rule *r = &policy->rules[i];
+        if (r->deed.action != POLICY_ROUTE)
+            continue;
+        buf_printf(out,
+                   "policy.rules \"%s\": route needs pcscf.core: the embedded home network has no other core "
+                   "beside it; set pcscf.core, or let the rule reject instead\n",
+                   r->name);
+        good = false;
+    }
+    return good;
+}
+
 bool core_check(const struct config *c, struct buf *out)
 {
     const struct pcscf_config *p = config_of(c, &pcscf_settings);
     if (core_is_embedded(&p->core))
-        return true;
+        return check_rules(c, out);
     bool good = check_uris(c, p, out);
     good = check_address(c, p, out) && good;
     return check_tls(p, out) && good;

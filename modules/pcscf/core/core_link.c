@@ -62,7 +62,7 @@ void core_link_leave(struct next_hop *h)
     h->twin = NULL;
 }
 
-struct sip_hop core_link_twin(struct next_hop *h)
+static struct sip_hop way_to_twin(struct next_hop *h)
 {
     const struct core_target t = {.transport = TRANSPORT_TCP, .addr = h->addr};
     if (h->transport != TRANSPORT_UDP)
@@ -70,6 +70,14 @@ struct sip_hop core_link_twin(struct next_hop *h)
     if (!h->twin)
         h->twin = core_link_enter(h->p, &t, h->name);
     return h->twin && hop_health_usable(&h->twin->health) ? next_hop_way(h->twin) : SIP_HOP_NONE;
+}
+
+struct sip_hop core_link_by_size(struct pcscf *p, const struct sip_hop *way, size_t n)
+{
+    const int64_t max = p->config->core_udp_max;
+    struct next_hop *h = max && n > (size_t)max ? core_link_find(p, way) : NULL;
+    struct sip_hop better = h ? way_to_twin(h) : SIP_HOP_NONE;
+    return better.kind == HOP_NONE ? *way : better;
 }
 
 struct next_hop *core_link_find(const struct pcscf *p, const struct sip_hop *way)

@@ -109,8 +109,9 @@ struct next_hop *core_link_enter(struct pcscf *p, const struct core_target *t, c
 void core_link_leave(struct next_hop *h); /* NULL is fine */
 /* The UDP listener of ours that is used towards that address. */
 const struct udp_port *core_link_listener(const struct pcscf *p, const struct addr *to);
-/* The way to the same hop by TCP; HOP_NONE: it is none over UDP, or takes no TCP. */
-struct sip_hop core_link_twin(struct next_hop *h);
+/* Of a request of n bytes: the way to the same hop by TCP where that is too large for UDP
+ * (pcscf.core_udp_max, RFC 3261 18.1.1) and it takes TCP; else the same. */
+struct sip_hop core_link_by_size(struct pcscf *p, const struct sip_hop *way, size_t n);
 uint64_t core_link_seed(const struct pcscf *p, struct bytes call_id); /* of an empty one: a random one */
 /* The way to the hop that `seed` stands for, other than those tried; *tried grows by it. */
 struct sip_hop core_link_choose(struct core_place *place, uint64_t seed, uint64_t *tried);

@@ -266,6 +266,6 @@ int gate_reroute(struct pcscf *p, struct passage *g)
         return 0;
     pcscf_count(p, PCSCF_CORE_DOWN);
     log_warn(&p->w->log, "sip.policy_route", F_STR("to", route), F_STR("problem", "cannot be reached now"),
-             F_STR("hint", "see sallyportctl core; the embedded home network alone has no way out"));
+             F_STR("hint", "see sallyportctl core"));
     return 503;
 }

@@ -1,6 +1,5 @@
 #include "modules/pcscf/registration/reg_event.h"
 #include "modules/pcscf/registration/reg_subscription.h"
-#include "modules/sip/client_txn.h"
 #include <errno.h>
 
 #define SUBSCRIPTIONS_MAX (256 * 1024)
@@ -109,9 +108,7 @@ void reg_event_set(struct reg_event *s, enum reg_event_state state)
 void reg_event_destroy(struct reg_event *s)
 {
     struct pcscf *p = s->p;
-    struct client_txn *ct = client_txn_get(p->layer, s->request);
-    if (ct)
-        client_txn_drop(ct);
+    sip_uac_drop(s->request);
     list_each_safe (it, &s->registrations)
         reg_event_leave(container_of(it, struct registration, at_event));
     timer_stop(&p->w->timers, &s->next);

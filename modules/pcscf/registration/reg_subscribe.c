@@ -1,6 +1,6 @@
+#include "modules/pcscf/core/core_request.h"
 #include "modules/pcscf/registration/charging.h"
 #include "modules/pcscf/registration/reg_subscription.h"
-#include "modules/sip/client_txn.h"
 #include <stdio.h>
 
 #define MARGIN        600 /* seconds: it outlives the registrations by so much, and is refreshed so early */
@@ -18,10 +18,8 @@ static void set(struct reg_event *s, struct timer *t, uint64_t ms)
 /* Whatever the core still has of it finds nobody here any more. */
 static void forget(struct reg_event *s)
 {
-    struct client_txn *ct = client_txn_get(s->p->layer, s->request);
-    if (ct)
-        client_txn_drop(ct);
-    s->request = REF_NONE;
+    sip_uac_drop(s->request);
+    s->request = NULL;
     timer_stop(&s->p->w->timers, &s->next);
     timer_stop(&s->p->w->timers, &s->patience);
     sip_dialog_fini(&s->dialog);
@@ -76,7 +74,7 @@ static bool write_headers(const struct reg_event *s, uint32_t expires, struct bu
     return !out->failed;
 }
 
-static const struct client_user subscriber;
+static const struct core_request_user subscriber;
 
 static bool subscribe(struct reg_event *s, uint32_t expires)
 {
@@ -88,12 +86,9 @@ static bool subscribe(struct reg_event *s, uint32_t expires)
         return false;
     struct sip_uac_request rq = sip_dialog_request(&s->dialog, "SUBSCRIBE");
     rq.headers = buf_bytes(&headers);
-    struct client_txn *ct = sip_uac_send(s->p->layer, &to, &rq, &subscriber, s);
-    if (!ct)
-        return false;
-    s->request = client_txn_ref(ct);
-    s->asked = expires;
-    return true;
+    s->request = core_request_send(s->p, &to, &rq, &subscriber, s);
+    s->asked = s->request ? expires : s->asked;
+    return s->request;
 }
 
 static void wait_for_notify(struct reg_event *s)
@@ -165,7 +160,7 @@ static void refresh_later(struct reg_event *s)
 
 void reg_event_refresh(struct reg_event *s)
 {
-    if (client_txn_get(s->p->layer, s->request))
+    if (s->request)
         return;
     if (subscribe(s, wanted(s)))
         wait_for_notify(s);
@@ -175,9 +170,8 @@ void reg_event_refresh(struct reg_event *s)
 
 void reg_event_end(struct reg_event *s)
 {
-    struct client_txn *ct = client_txn_get(s->p->layer, s->request);
-    if (ct)
-        client_txn_drop(ct);
+    sip_uac_drop(s->request);
+    s->request = NULL;
     timer_stop(&s->p->w->timers, &s->next);
     timer_stop(&s->p->w->timers, &s->patience);
     reg_event_set(s, REG_EVENT_LEAVING);
@@ -296,12 +290,12 @@ static void accepted(struct reg_event *s, const struct sip_msg *rs)
         reg_event_retry(s, 0);
 }
 
-static void on_response(struct client_txn *ct, const struct sip_msg *rs)
+static void on_response(void *arg, const struct sip_msg *rs)
 {
-    struct reg_event *s = client_txn_arg(ct);
+    struct reg_event *s = arg;
     if (rs->status < 200)
         return;
-    s->request = REF_NONE;
+    s->request = NULL;
     if (s->state == REG_EVENT_LEAVING) /* the last NOTIFY ends it, or time */
         return;
     if (rs->status < 300)
@@ -310,11 +304,11 @@ static void on_response(struct client_txn *ct, const struct sip_msg *rs)
         declined(s, rs);
 }
 
-static void on_failure(struct client_txn *ct, int status, int err)
+static void on_failure(void *arg, int status, int err)
 {
     (void)err;
-    struct reg_event *s = client_txn_arg(ct);
-    s->request = REF_NONE;
+    struct reg_event *s = arg;
+    s->request = NULL;
     if (s->state == REG_EVENT_LEAVING)
         return;
     if (status == 503)
@@ -325,4 +319,4 @@ static void on_failure(struct client_txn *ct, int status, int err)
         reg_event_retry(s, 0);
 }
 
-static const struct client_user subscriber = {.on_response = on_response, .on_failure = on_failure};
+static const struct core_request_user subscriber = {.on_response = on_response, .on_failure = on_failure};

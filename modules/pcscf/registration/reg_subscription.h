@@ -20,14 +20,14 @@ struct reg_event {
     struct list registrations; /* who is here under that identity, newest first */
     enum reg_event_state state;
     struct sip_dialog dialog;
-    struct ref request;    /* the SUBSCRIBE that waits for its response */
-    struct timer next;     /* ACTIVE: refresh; RETRYING, REFUSED: begin anew */
-    struct timer patience; /* for the NOTIFY after a SUBSCRIBE (timer N) */
-    struct timer leaving;  /* nobody is left */
-    uint64_t expires_at;   /* worker ms: how long the core keeps it without a refresh */
-    uint32_t asked;        /* seconds, in the last SUBSCRIBE */
-    uint32_t min_expires;  /* seconds: the core takes no less (423) */
-    uint32_t version;      /* of the last document */
+    struct sip_uac *request; /* the SUBSCRIBE that waits for its response, or NULL */
+    struct timer next;       /* ACTIVE: refresh; RETRYING, REFUSED: begin anew */
+    struct timer patience;   /* for the NOTIFY after a SUBSCRIBE (timer N) */
+    struct timer leaving;    /* nobody is left */
+    uint64_t expires_at;     /* worker ms: how long the core keeps it without a refresh */
+    uint32_t asked;          /* seconds, in the last SUBSCRIBE */
+    uint32_t min_expires;    /* seconds: the core takes no less (423) */
+    uint32_t version;        /* of the last document */
     bool has_version;
     uint64_t hasty_after; /* worker ms: not before do we ask without a delay again */
     unsigned failures;    /* in a row */

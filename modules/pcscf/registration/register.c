@@ -1,5 +1,5 @@
 #include "modules/pcscf/registration/register.h"
-#include "modules/pcscf/core/core_attempt.h"
+#include "modules/pcscf/core/core_forward.h"
 #include "modules/pcscf/keepalive.h"
 #include "modules/pcscf/passage.h"
 #include "modules/pcscf/policy/backoff.h"
@@ -20,7 +20,7 @@
 struct registering {
     struct pcscf *p;
     struct flow flow;
-    struct core_attempt attempt;
+    struct core_forward attempt;
     enum integrity integrity;
     enum sec_agree agreement;
     char path[ROUTE_URI_MAX];
@@ -89,7 +89,7 @@ static int on_response(struct proxy *proxy, const struct proxy_branch *b, const 
 {
     struct registering *g = proxy_data(proxy);
     const struct sip_msg *rq = proxy_request(proxy);
-    int verdict = core_attempt_response(&g->attempt, b, rs);
+    int verdict = core_forward_response(&g->attempt, b, rs);
     if (verdict || rs->status < 200)
         return verdict;
     bool told = backoff_learn(g->p, &g->flow, rq, rs);
@@ -117,7 +117,7 @@ static void say_failed(const struct registering *g, const struct sip_msg *rq, in
 static int on_failure(struct proxy *proxy, const struct proxy_branch *b, int status, int err)
 {
     struct registering *g = proxy_data(proxy);
-    int verdict = core_attempt_failure(&g->attempt, b, status, err);
+    int verdict = core_forward_failure(&g->attempt, b, status, err);
     if (verdict == PROXY_SWALLOW)
         return verdict;
     pcscf_count(g->p, PCSCF_REGISTER_FAILED);
@@ -147,13 +147,13 @@ static void edit_response(struct proxy *proxy, const struct proxy_branch *b, con
 static void on_done(struct proxy *proxy)
 {
     struct registering *g = proxy_data(proxy);
-    core_attempt_end(&g->attempt);
+    core_forward_end(&g->attempt);
 }
 
 static struct sip_hop on_size(struct proxy *proxy, const struct proxy_branch *b, size_t n)
 {
     struct registering *g = proxy_data(proxy);
-    return core_attempt_size(&g->attempt, b, n);
+    return core_forward_size(&g->attempt, b, n);
 }
 
 static const struct proxy_user register_proxy = {
@@ -230,7 +230,7 @@ static void forward(struct server_txn *st, const struct registering *g, const st
     struct registering *own = proxy_data(proxy);
     *own = *g;
     const struct proxy_target target = {.hop = *core};
-    if (core_attempt_begin(&own->attempt, g->p, proxy, &target) < 0)
+    if (core_forward_begin(&own->attempt, g->p, proxy, &target) < 0)
         proxy_end(proxy, 500, BYTES_NONE);
     else
         proxy_run(proxy);
