@@ -73,27 +73,31 @@ static void write_failed(struct entry *e)
     entry_break(e, CLOSE_RESET);
 }
 
-static void send_wire(struct entry *e)
+/* How many bytes the kernel took. */
+static size_t send_wire(struct entry *e)
 {
     struct bytes b = buf_bytes(&e->wire);
     ssize_t n = send(e->fd, b.p, b.n, MSG_NOSIGNAL);
     if (n < 0) {
         write_failed(e);
-        return;
+        return 0;
     }
     stat_add(&e->door->stats[DOOR_BYTES_OUT], (uint64_t)n);
     buf_consume(&e->wire, (size_t)n);
     e->blocked = (size_t)n < b.n;
+    return (size_t)n;
 }
 
-/* The deadline of a write is that of the whole piece: a peer that reads a byte now and then does not move it.
- */
-static void watch_write(struct entry *e)
+/* The deadline of a write is that of the whole piece which waited when it began: a peer that reads a byte now
+ * and then does not move it. When that piece has left the next one has its own, for a stream that fills the
+ * peer's line is never all written. */
+static void watch_write(struct entry *e, size_t sent)
 {
-    if (buf_len(&e->wire) == 0)
-        e->write_since = 0;
-    else if (!e->write_since)
-        e->write_since = e->door->w->now;
+    e->write_left -= sent < e->write_left ? sent : e->write_left;
+    if (e->write_left)
+        return;
+    e->write_left = buf_len(&e->wire);
+    e->write_since = e->write_left ? e->door->w->now : 0;
 }
 
 /* Answers that OpenSSL makes by itself (key updates) come here without passing out_max. */
@@ -130,8 +134,7 @@ void entry_flush(struct entry *e)
         if (buf_len(&e->wire) < WIRE_MARK && has_more(e) && !fill_wire(e))
             return;
         say_goodbye(e);
-        send_wire(e);
-        watch_write(e);
+        watch_write(e, send_wire(e));
     }
     if (over_limit(e))
         entry_break(e, CLOSE_BACKLOG);

@@ -126,6 +126,7 @@ struct entry {
     uint64_t deadline;    /* of the stage; 0 = none */
     uint64_t frame_since; /* something is incomplete since then; 0 = nothing is */
     uint64_t write_since; /* wire waits for the peer since then; 0 = it does not */
+    size_t write_left;    /* so much of what waited then waits still */
     uint64_t heard_at;
     uint64_t idle_ms;
     uint64_t frame_ms;

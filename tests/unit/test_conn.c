@@ -220,6 +220,35 @@ static void a_peer_that_does_not_read(void **state)
     rig_close(r);
 }
 
+/* What is written never leaves whole, for more comes behind it all the time: that is a peer with a narrow
+ * line, not one that does not read. */
+static void a_peer_that_reads_but_never_all(void **state)
+{
+    struct rig *r = open_rig("write_timeout = 5s\n");
+    struct client c = client_new(r);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int));
+    assert_int_equal(client_try_shake(&c), SSL_ERROR_NONE);
+    client_send(&c, "Q", 1);
+    narrow(r, 16384);
+    uint8_t block[4096] = {0};
+    for (int i = 0; i < 200 && seen.last; i++) {
+        while (conn_send(seen.last, bytes_of(block, sizeof block)) != -ENOBUFS)
+            ;
+        rig_pass(r, 100);
+        for (int k = 0; k < 4; k++)
+            client_read(&c, block, sizeof block);
+        assert_true(i < 10 || !seen.last || the_entry(r)->write_since);
+    }
+    assert_int_equal(rig_closes(r, CLOSE_BACKLOG), 0);
+    for (int i = 0; i < 60 && seen.last; i++) /* a byte now and then is not reading */ {
+        client_read(&c, block, 1);
+        rig_pass(r, 100);
+    }
+    assert_int_equal(rig_closes(r, CLOSE_BACKLOG), 1);
+    client_close(&c);
+    rig_close(r);
+}
+
 static void a_full_batch_takes_no_more(void **state)
 {
     struct rig *r = open_rig("out_high = 4k\nout_max = 16k\n");
@@ -292,6 +321,7 @@ int main(void)
         cmocka_unit_test(close_delivers_what_was_sent_before),
         cmocka_unit_test(lingering_is_bounded),
         cmocka_unit_test(a_peer_that_does_not_read),
+        cmocka_unit_test(a_peer_that_reads_but_never_all),
         cmocka_unit_test(a_full_batch_takes_no_more),
         cmocka_unit_test(an_idle_connection),
         cmocka_unit_test(hand_over_with_the_unread_bytes),
