@@ -49,6 +49,7 @@ static void on_letter(struct worker *w, struct letter *l)
 {
     struct flow_letter *fl = container_of(l, struct flow_letter, letter);
     struct door *d = w->ended ? NULL : door_of(w);
+    worker_mail_opened(w, sizeof *fl + fl->n);
     if (d && send_here(w, &fl->flow, bytes_of(fl->bytes, fl->n)) == -ENOTCONN)
         door_count(d, DOOR_FLOW_DEAD);
     free(fl);
@@ -56,6 +57,8 @@ static void on_letter(struct worker *w, struct letter *l)
 
 static int send_there(struct worker *home, const struct flow *f, struct bytes b)
 {
+    if (worker_mail_is_full(home, WORKER_MAIL_MAX))
+        return -ENOBUFS;
     struct flow_letter *fl = malloc(sizeof *fl + b.n);
     if (!fl)
         return -ENOMEM;
@@ -64,6 +67,7 @@ static int send_there(struct worker *home, const struct flow *f, struct bytes b)
     fl->n = b.n;
     if (b.n)
         memcpy(fl->bytes, b.p, b.n);
+    worker_mail_add(home, sizeof *fl + b.n);
     worker_post(home, &fl->letter);
     return 0;
 }

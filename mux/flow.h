@@ -56,7 +56,8 @@ struct udp_port *udp_port_of(struct worker *w, const struct module *m, const str
 /* Is the peer still reachable by it? Only answers for flows of this worker (false otherwise). UDP: always. */
 bool flow_alive(const struct worker *w, const struct flow *f);
 /* Sends on this worker or by letter on the flow's home worker. 0, or -ENOTCONN when known to be dead here,
- * -ENOBUFS when its out-batch is full, -ENOMEM. A letter that finds it dead is counted and dropped. */
+ * -ENOBUFS when its out-batch is full or too much is underway to its worker, -ENOMEM. A letter that finds it
+ * dead is counted and dropped. */
 int flow_send(struct worker *w, const struct flow *f, struct bytes b);
 bool flow_eq(const struct flow *a, const struct flow *b);
 

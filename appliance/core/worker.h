@@ -44,6 +44,7 @@ struct worker {
     int64_t wall;         /* seconds since 1970; moves once a turn */
     struct timers timers;
     struct inbox inbox;
+    _Atomic size_t mail; /* bytes of letters underway to it that strangers' traffic has caused */
     struct log log;
     struct hash_key hash_key; /* of this worker's tables */
     struct keyring *keyring;  /* this worker's copy, replaced on rotation; NULL in tests: keys are made up */
@@ -101,6 +102,23 @@ void worker_stop(struct worker *w);
 
 /* Gives the letter away; the worker opens it in its next turn. Any thread. */
 void worker_post(struct worker *to, struct letter *l);
+/* What strangers' traffic makes travel between workers is bounded, for a worker that lags opens its letters
+ * late: who posts such a letter asks whether there is room and adds its bytes first; who opens it takes them
+ * off. Any thread. */
+#define WORKER_MAIL_MAX (64u * 1024 * 1024)
+static inline bool worker_mail_is_full(const struct worker *to, size_t most)
+{
+    return atomic_load_explicit(&to->mail, memory_order_relaxed) > most;
+}
+static inline void worker_mail_add(struct worker *to, size_t n)
+{
+    atomic_fetch_add_explicit(&to->mail, n, memory_order_relaxed);
+}
+static inline void worker_mail_opened(struct worker *w, size_t n)
+{
+    atomic_fetch_sub_explicit(&w->mail, n, memory_order_relaxed);
+}
+
 /* Tests without a loop: opens what is in the box, fires what is due at w->now, runs the end-of-turn hooks. */
 void worker_turn(struct worker *w);
 

@@ -1,4 +1,5 @@
 #include "modules/sip/entity.h"
+#include "modules/sip/transaction.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static void sip_letter_open(struct worker *w, struct letter *l)
 {
     struct sip_letter *mail = (struct sip_letter *)(void *)l;
 
+    worker_mail_opened(w, sizeof(*mail) + mail->n);
     if (!w->ended)
         mail->to->receive(w, &mail->from, bytes_of(mail->msg, mail->n));
     free(mail);
@@ -32,19 +34,30 @@ static struct worker *entity_home(struct worker *w, const struct sip_entity *e, 
     return w->gw->workers[id];
 }
 
-static int entity_mail(struct worker *to, const struct sip_entity *e, const struct sip_hop *from,
-                       struct bytes msg)
+static int entity_lost(struct worker *w, int rc)
 {
-    struct sip_letter *mail = malloc(sizeof(*mail) + msg.n);
+    if (w->gw->stats)
+        stat_inc(&stats_row(w->gw->stats, &sip_stats, w->id)[SIP_STAT_LETTER_LOST]);
+    return rc;
+}
 
+static int entity_mail(struct worker *w, struct worker *to, const struct sip_entity *e,
+                       const struct sip_hop *from, struct bytes msg)
+{
+    struct sip_letter *mail;
+
+    if (worker_mail_is_full(to, WORKER_MAIL_MAX))
+        return entity_lost(w, -ENOBUFS);
+    mail = malloc(sizeof(*mail) + msg.n);
     if (!mail)
-        return -ENOMEM;
+        return entity_lost(w, -ENOMEM);
     mail->letter.open = sip_letter_open;
     mail->to = e;
     mail->from = *from;
     mail->n = msg.n;
     if (msg.n)
         memcpy(mail->msg, msg.p, msg.n);
+    worker_mail_add(to, sizeof(*mail) + msg.n);
     worker_post(to, &mail->letter);
     return 0;
 }
@@ -52,7 +65,7 @@ static int entity_mail(struct worker *to, const struct sip_entity *e, const stru
 int sip_entity_post(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
                     struct bytes msg)
 {
-    return entity_mail(entity_home(w, e, from, msg), e, from, msg);
+    return entity_mail(w, entity_home(w, e, from, msg), e, from, msg);
 }
 
 int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
@@ -61,7 +74,7 @@ int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struc
     struct worker *home = entity_home(w, e, from, msg);
 
     if (home != w)
-        return entity_mail(home, e, from, msg);
+        return entity_mail(w, home, e, from, msg);
     e->receive(w, from, msg);
     return 0;
 }
@@ -71,5 +84,5 @@ int sip_entity_post_to(struct worker *w, uint16_t home, const struct sip_entity 
 {
     struct worker *to = home < w->gw->n_workers ? w->gw->workers[home] : NULL;
 
-    return to ? entity_mail(to, e, from, msg) : -EINVAL;
+    return to ? entity_mail(w, to, e, from, msg) : -EINVAL;
 }

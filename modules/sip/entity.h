@@ -41,13 +41,14 @@ struct sip_entity {
     bool (*sent_by)(struct worker *w, const struct sip_hop *to, struct sip_sent_by *out);
 };
 
-/* Sorts and hands over: a call when it is this worker's, else a letter with a copy. 0 or -ENOMEM. */
+/* Sorts and hands over: a call when it is this worker's, else a letter with a copy. 0, -ENOMEM, or -ENOBUFS
+ * (too much is underway to that worker). */
 int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
                        struct bytes msg);
 /* Always by letter (what sip_hop_send uses): the receiver runs after the sender has returned. */
 int sip_entity_post(struct worker *w, const struct sip_entity *e, const struct sip_hop *from,
                     struct bytes msg);
 /* The same to a worker that is known: what was sorted once and has turned out to belong elsewhere. 0, -EINVAL
- * (no such worker), -ENOMEM. */
+ * (no such worker), -ENOBUFS, -ENOMEM. */
 int sip_entity_post_to(struct worker *w, uint16_t home, const struct sip_entity *e,
                        const struct sip_hop *from, struct bytes msg);

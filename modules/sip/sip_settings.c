@@ -85,6 +85,8 @@ static const struct stat_def defs[SIP_STATS] = {
     [SIP_STAT_LOOPS] = COUNTER("sip_refused_total", "reason=\"loop\"", NULL),
     [SIP_STAT_TOO_MANY_HOPS] = COUNTER("sip_refused_total", "reason=\"hops\"", NULL),
     [SIP_STAT_TOO_BROAD] = COUNTER("sip_refused_total", "reason=\"breadth\"", NULL),
+    [SIP_STAT_LETTER_LOST] = COUNTER("sip_letters_lost_total", NULL,
+                                     "SIP messages between workers lost: no memory, or one lags too far"),
 };
 
 const struct stat_table sip_stats = {.room = "sip", .defs = defs, .n = SIP_STATS};

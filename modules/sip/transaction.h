@@ -71,6 +71,7 @@ enum sip_stat {
     SIP_STAT_LOOPS,         /* 482 */
     SIP_STAT_TOO_MANY_HOPS, /* 483 */
     SIP_STAT_TOO_BROAD,     /* 440 */
+    SIP_STAT_LETTER_LOST,   /* to another worker or entity: no memory, or too much is underway */
     SIP_STATS
 };
 extern const struct stat_table sip_stats;

@@ -39,7 +39,6 @@ struct quota {
     struct map holders;
     struct list leaving; /* the longest gone in front */
     struct bucket buckets[BANDWIDTH_WAYS];
-    _Atomic size_t mail[WORKER_MAX + 1];
     struct reservations reservations;
     struct sessions sessions;
 };
@@ -100,11 +99,6 @@ void quota_part(struct gateway *gw)
         return;
     atomic_store(&gw->quota, NULL);
     quota_destroy(q);
-}
-
-_Atomic size_t *quota_mail(struct quota *q, uint16_t worker)
-{
-    return &q->mail[worker];
 }
 
 struct reservations *quota_reservations(struct quota *q)

@@ -32,9 +32,6 @@ struct draw {
 uint64_t quota_draw(struct quota *q, struct bytes user, const struct bandwidth_limits *limits,
                     const struct draw *d);
 
-/* Bytes on their way to that worker in letters (roaming.h). */
-_Atomic size_t *quota_mail(struct quota *q, uint16_t worker);
-
 /* The ports that are held for later requests: shared like the counts, and counted by them. */
 struct reservations *quota_reservations(struct quota *q);
 

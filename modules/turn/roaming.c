@@ -1,6 +1,5 @@
 #include "modules/turn/roaming.h"
 #include "appliance/base/wire.h"
-#include "modules/turn/quota.h"
 #include "modules/turn/turn.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -37,10 +36,8 @@ bool parcel_next(const struct parcel *p, size_t *at, struct bytes *frame)
 
 struct turn *parcel_arrived(struct worker *w, const struct parcel *p)
 {
-    struct turn *t = w->ended ? NULL : turn_of(w);
-    if (t)
-        atomic_fetch_sub(quota_mail(t->quota, w->id), buf_len(&p->bytes));
-    return t;
+    worker_mail_opened(w, buf_len(&p->bytes));
+    return w->ended ? NULL : turn_of(w);
 }
 
 void *end_create(struct slots *slots, uint16_t to, letter_open *open)
@@ -70,7 +67,7 @@ void end_destroy(struct roaming_end *e)
 static bool is_full(struct turn *t, const struct roaming_end *e, size_t n)
 {
     return (e->out && buf_len(&e->out->bytes) + n > PARCEL_MAX) ||
-           atomic_load(quota_mail(t->quota, e->to)) > PARCEL_MAIL_MAX;
+           worker_mail_is_full(t->w->gw->workers[e->to], PARCEL_MAIL_MAX);
 }
 
 static int append(struct parcel *p, struct bytes frame)
@@ -116,7 +113,7 @@ static void post_to(struct turn *t, uint16_t to, struct parcel *p)
         parcel_destroy(p);
         return;
     }
-    atomic_fetch_add(quota_mail(t->quota, to), buf_len(&p->bytes));
+    worker_mail_add(gw->workers[to], buf_len(&p->bytes));
     worker_post(gw->workers[to], &p->letter);
 }
 

@@ -33,8 +33,8 @@ struct request;
 struct parcel;
 
 #define ROAMERS_MAX     65536u
-#define PARCEL_MAX      (1024u * 1024) /* of one client in one turn; more is dropped */
-#define PARCEL_MAIL_MAX (32u * 1024 * 1024)
+#define PARCEL_MAX      (1024u * 1024)        /* of one client in one turn; more is dropped */
+#define PARCEL_MAIL_MAX (WORKER_MAIL_MAX / 2) /* signalling has the rest */
 
 /* The room's part. */
 struct roaming {

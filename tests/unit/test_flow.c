@@ -88,6 +88,26 @@ static void to_a_worker_that_is_not(void **state)
     worker_destroy(w);
 }
 
+/* A worker that lags opens its letters late: what waits for it is bounded. */
+static void to_a_worker_that_lags(void **state)
+{
+    struct gateway gw;
+    static uint8_t big[1 << 20];
+    memset(&gw, 0, sizeof gw);
+    gw.n_workers = 2;
+    struct worker *w = worker_create(&gw, 0), *late = worker_create(&gw, 1);
+    struct flow f = {.transport = TRANSPORT_TLS, .conn = {.worker = 1, .gen = 1}, .peer = at("192.0.2.1:1")};
+    for (unsigned i = 0; i < WORKER_MAIL_MAX / sizeof big; i++)
+        assert_int_equal(flow_send(w, &f, bytes_of(big, sizeof big)), 0);
+    assert_int_equal(flow_send(w, &f, BYTES("x")), -ENOBUFS);
+    worker_turn(late);
+    assert_int_equal(flow_send(w, &f, BYTES("x")), 0);
+    worker_turn(late);
+    assert_int_equal(atomic_load(&late->mail), 0);
+    worker_destroy(w);
+    worker_destroy(late);
+}
+
 static size_t no_data(struct conn *c, struct bytes in)
 {
     return in.n;
@@ -129,7 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packs_and_unpacks),       cmocka_unit_test(every_part_counts),
         cmocka_unit_test(refuses_what_is_no_flow), cmocka_unit_test(to_a_worker_that_is_not),
-        cmocka_unit_test(listen_entries),          cmocka_unit_test(bad_listen_entries),
+        cmocka_unit_test(to_a_worker_that_lags),   cmocka_unit_test(listen_entries),
+        cmocka_unit_test(bad_listen_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

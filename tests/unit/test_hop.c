@@ -64,6 +64,21 @@ static int pair_destroy(void **state)
     return 0;
 }
 
+static void what_waits_for_a_worker_that_lags_is_bounded(void **state)
+{
+    struct pair *p = *state;
+    struct sip_hop from = sip_hop_local(&sender);
+
+    worker_mail_add(p->w[1], WORKER_MAIL_MAX);
+    assert_int_equal(sip_entity_deliver(p->w[0], &receiver, &from, BYTES("1last")), 0);
+    assert_int_equal(sip_entity_deliver(p->w[0], &receiver, &from, BYTES("1more")), -ENOBUFS);
+    assert_int_equal(sip_entity_post_to(p->w[0], 1, &receiver, &from, BYTES("1more")), -ENOBUFS);
+    worker_mail_opened(p->w[1], WORKER_MAIL_MAX);
+    worker_turn(p->w[1]);
+    assert_int_equal(p->post[1].n, 1);
+    assert_int_equal(atomic_load(&p->w[1]->mail), 0);
+}
+
 static void local_send_arrives_by_letter_not_by_call(void **state)
 {
     struct pair *p = *state;
@@ -167,6 +182,7 @@ int main(void)
 #define WITH_PAIR(t) cmocka_unit_test_setup_teardown(t, pair_create, pair_destroy)
     const struct CMUnitTest tests[] = {
         WITH_PAIR(local_send_arrives_by_letter_not_by_call),
+        WITH_PAIR(what_waits_for_a_worker_that_lags_is_bounded),
         WITH_PAIR(local_send_goes_to_the_worker_that_the_receiver_names),
         WITH_PAIR(deliver_calls_here_and_posts_elsewhere),
         WITH_PAIR(worker_that_does_not_exist_means_here),

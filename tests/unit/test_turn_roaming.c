@@ -379,11 +379,11 @@ static void a_parcel_is_bounded(void **state)
     for (unsigned i = 0; i < 20; i++)
         turn_module.data(&second, bytes_of(frame, n));
     assert_int_equal(bench_count(b, TS_DROP_ROAMING), 20 - PARCEL_MAX / n);
-    assert_int_equal(atomic_load(quota_mail(b->t->quota, 0)), 0);
+    assert_int_equal(atomic_load(&b->t->w->mail), 0);
     worker_turn(away);
-    assert_true(atomic_load(quota_mail(b->t->quota, 0)) > 0);
+    assert_true(atomic_load(&b->t->w->mail) > 0);
     settle(b);
-    assert_int_equal(atomic_load(quota_mail(b->t->quota, 0)), 0);
+    assert_int_equal(atomic_load(&b->t->w->mail), 0);
 }
 
 /* The allocation's worker ends first. */

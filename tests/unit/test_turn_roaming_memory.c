@@ -141,7 +141,7 @@ static void assert_nothing_left(struct bench *b)
         assert_int_equal(live(&t[i]->roaming.guests), 0);
         assert_int_equal(live(&t[i]->roaming.remotes), 0);
         assert_int_equal(t[i]->roaming.guests_by_client.count, 0);
-        assert_int_equal(atomic_load(quota_mail(t[i]->quota, (uint16_t)i)), 0);
+        assert_int_equal(atomic_load(&t[i]->w->mail), 0);
     }
     assert_int_equal(quota_take(b->t->quota, BYTES(USER), 1, 1), 0);
     quota_give(b->t->quota, BYTES(USER));
