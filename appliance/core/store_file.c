@@ -78,6 +78,7 @@ static int configure(struct store_db *d)
     return rc == SQLITE_OK ? check_whole(d) : rc;
 }
 
+/* Where somebody holds a lock the step gives up, and to finish is then no error of sqlite's. */
 static int copy_into(sqlite3 *from, const char *path)
 {
     sqlite3 *to = NULL;
@@ -86,8 +87,9 @@ static int copy_into(sqlite3 *from, const char *path)
     if (rc == SQLITE_OK && !b)
         rc = sqlite3_errcode(to);
     if (b) {
-        sqlite3_backup_step(b, -1);
+        int step = sqlite3_backup_step(b, -1);
         rc = sqlite3_backup_finish(b);
+        rc = rc == SQLITE_OK && step != SQLITE_DONE ? step : rc;
     }
     sqlite3_close(to);
     return rc;
