@@ -1,7 +1,7 @@
 /* config_internal: what the files of the config noun share; nobody else includes it.
  *
- * Floor 1. config_parse.c turns text into words, config_value.c words into values and back, config.c holds
- * them, config_write.c prints them. */
+ * Floor 1. config_parse.c turns text into words, config_value.c words into values, config.c holds them,
+ * config_format.c and config_write.c print them. */
 #pragma once
 #include "appliance/core/config.h"
 #include <stdatomic.h>

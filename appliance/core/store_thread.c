@@ -1,10 +1,10 @@
+#include "appliance/core/clock.h"
 #include "appliance/core/store_internal.h"
 #include "appliance/core/worker.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Group commit: BEGIN at the first write of a batch, COMMIT when the box has been emptied. When the file or
@@ -12,13 +12,6 @@
  * stay in the batch, in order, and are tried again, later and later. */
 #define RETRY_FIRST_MS 100
 #define RETRY_LAST_MS  10000
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Answering. An operation ends in exactly one of these ways. */
 
@@ -126,7 +119,7 @@ static void fall_sick(struct store *s, struct store_db *d, int rc)
     d->in_transaction = false;
     d->wait = d->wait ? d->wait * 2 : RETRY_FIRST_MS;
     d->wait = d->wait > RETRY_LAST_MS ? RETRY_LAST_MS : d->wait;
-    d->retry = monotonic_ms() + d->wait;
+    d->retry = clock_ms() + d->wait;
     d->sick = true;
     d->sick_rc = store_errno(rc);
     d->reopen = (rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_NOMEM;
@@ -257,7 +250,7 @@ static void do_ask(struct store *s, struct op *op)
 
 static void settle(struct store *s, bool hurry)
 {
-    uint64_t now = monotonic_ms();
+    uint64_t now = clock_ms();
     for (int f = 0; f < STORE_FILES; f++) {
         struct store_db *d = &s->files[f];
         commit(s, d);
@@ -302,7 +295,7 @@ static bool take_box(struct store *s)
 
 static int sleep_ms(const struct store *s)
 {
-    uint64_t now = monotonic_ms(), until = UINT64_MAX;
+    uint64_t now = clock_ms(), until = UINT64_MAX;
     for (int f = 0; f < STORE_FILES; f++)
         if (s->files[f].sick && s->files[f].retry < until)
             until = s->files[f].retry;

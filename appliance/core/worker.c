@@ -1,5 +1,6 @@
 #include "appliance/core/worker.h"
 #include "appliance/base/token.h"
+#include "appliance/core/clock.h"
 #include "appliance/core/config.h"
 #include "appliance/core/keyring.h"
 #include "appliance/core/stats.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What only this file needs to know of a worker. */
@@ -30,22 +30,15 @@ static struct home *home_of(struct worker *w)
     return container_of(w, struct home, w);
 }
 
-static uint64_t monotonic_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void look_at_clock(struct worker *w)
 {
-    w->now = monotonic_ms();
+    w->now = clock_ms();
     w->wall = (int64_t)time(NULL);
 }
 
 uint64_t worker_turn_took(const struct worker *w)
 {
-    uint64_t now = w->loop ? monotonic_ms() : 0;
+    uint64_t now = w->loop ? clock_ms() : 0;
     return now > w->now ? now - w->now : 0;
 }
 
