@@ -60,8 +60,10 @@ static void fill(struct allocation *a, struct turn *t, const struct allocation_w
 /* The port above goes into reserve, or the whole request fails (RFC 8656 7.2 step 8). */
 static int reserve_next(struct allocation *a, int next)
 {
-    struct reserved what = {
-        .fd = next, .port = (uint16_t)(a->relay.port + 1), .bind = a->relay.address->bind};
+    struct reserved what = {.fd = next,
+                            .port = (uint16_t)(a->relay.port + 1),
+                            .bind = a->relay.address->bind,
+                            .by_token = session_is_kept(&a->session)};
     int rc = reservation_make(a->turn, &what, allocation_name(a), a->token);
     if (rc < 0)
         close(next);

@@ -107,6 +107,10 @@ static inline struct bytes allocation_name(const struct allocation *a)
 {
     return bytes_of(a->name, a->name_n);
 }
+static inline bool allocation_is_of(const struct allocation *a, const struct credential *user)
+{
+    return credential_owns(user, allocation_name(a), session_is_kept(&a->session));
+}
 
 /* Its relay of that family (ADDR_V4, ADDR_V6), NULL when it has none. */
 static inline struct relay_udp *allocation_relay(struct allocation *a, uint8_t family)

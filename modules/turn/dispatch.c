@@ -95,7 +95,7 @@ bool turn_has_allocation(struct request *rq)
         turn_count(rq->turn, TS_DROP_NO_ALLOCATION);
     else if (!rq->allocation)
         turn_refuse(rq, 437);
-    else if (!indication && !credential_owns(&rq->credential, allocation_name(rq->allocation)))
+    else if (!indication && !allocation_is_of(rq->allocation, &rq->credential))
         turn_refuse(rq, 441);
     else
         return true;

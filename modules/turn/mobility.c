@@ -61,7 +61,7 @@ static unsigned judge(struct request *rq, struct allocation *a, const struct tic
         return 403;
     if (a->tcp && !client_is_stream(&rq->client))
         return 400; /* RFC 6062 5.1: a TCP allocation is for a client over TCP or TLS */
-    if (!credential_owns(&rq->credential, allocation_name(a)))
+    if (!allocation_is_of(a, &rq->credential))
         return 441;
     return t->serial == a->mobility.serial || is_old_but_good(a, t) ? 0 : 400;
 }

@@ -145,7 +145,7 @@ unsigned peer_connection_claim(struct turn *t, uint32_t id, struct credential *u
     if (!p || p->state != PEER_PENDING)
         return 400;
     /* RFC 6062 4.3: the same credentials as for the control connection. */
-    if (!credential_owns(user, allocation_name(p->allocation)))
+    if (!allocation_is_of(p->allocation, user))
         return 441;
     timer_stop(&t->w->timers, &p->timer);
     p->state = PEER_BOUND;

@@ -87,7 +87,7 @@ int reservation_make(struct turn *t, const struct reserved *what, struct bytes u
 static bool is_meant(const struct reservation *r, struct bytes token, const struct credential *user)
 {
     return bytes_eq_secret(bytes_of(r->token, sizeof(r->token)), token) &&
-           credential_owns(user, bytes_of(r->user, r->user_n));
+           credential_owns(user, bytes_of(r->user, r->user_n), r->what.by_token);
 }
 
 bool reservation_claim(struct turn *t, struct bytes token, const struct credential *user,

@@ -25,6 +25,7 @@ struct reserved {
     int fd;
     uint16_t port;
     struct addr bind; /* the address that it is bound to */
+    bool by_token;    /* its user is one that a token vouched for */
 };
 
 /* Holds the socket (which it takes over when it succeeds) for that user. 0; -EDQUOT, -ENOSPC, -ENOMEM. */

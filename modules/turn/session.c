@@ -31,23 +31,16 @@ void session_wipe(struct session *s)
 
 bool session_credential(const struct session *s, struct bytes name, int64_t wall, struct credential *out)
 {
-    if (s->until <= wall || name.n <= DIGEST_TEXT || !credential_set_name(out, name))
+    if (s->until <= wall || !credential_set_name(out, name))
         return false;
-    out->owner_n = (uint8_t)(name.n - DIGEST_TEXT);
     out->key_n = s->key_n;
     memcpy(out->key, s->key, s->key_n);
     out->seconds_left = (uint32_t)(s->until - wall);
     return true;
 }
 
-struct bytes session_kid(const struct credential *c)
-{
-    return bytes_first(credential_name(c), c->owner_n - 1u);
-}
-
-/* Tokens name nobody. So that one of them cannot use up what all of a key's may have, each session key is a
- * user of its own to the quota; but a client may come with a fresh token for what it has (RFC 7635 8), so the
- * key id alone owns it. */
+/* So that one of them cannot use up what all of a key's may have, each session key is a user of its own to
+ * the quota. */
 bool session_name(struct credential *c, struct bytes kid)
 {
     char name[ACCESS_TOKEN_KID + 1 + DIGEST_TEXT + 1];
@@ -57,10 +50,7 @@ bool session_name(struct credential *c, struct bytes kid)
     memcpy(name, kid.p, kid.n);
     name[kid.n] = '#';
     bytes_to_hex(bytes_of(digest, DIGEST_TEXT / 2), name + kid.n + 1, DIGEST_TEXT + 1);
-    if (!credential_set_name(c, bytes_of(name, kid.n + 1 + DIGEST_TEXT)))
-        return false;
-    c->owner_n = (uint8_t)(kid.n + 1);
-    return true;
+    return credential_set_name(c, bytes_of(name, kid.n + 1 + DIGEST_TEXT));
 }
 
 /* --- of connections with peers
@@ -81,7 +71,8 @@ void sessions_fini(struct sessions *all)
 struct session_entry *session_enter(struct turn *t, uint32_t id, const struct session *s, struct bytes name)
 {
     struct sessions *all = quota_sessions(t->quota);
-    struct session_entry *e = s->until && name.n <= DIRECTORY_NAME_MAX ? calloc(1, sizeof(*e)) : NULL;
+    struct session_entry *e =
+        session_is_kept(s) && name.n <= DIRECTORY_NAME_MAX ? calloc(1, sizeof(*e)) : NULL;
     if (!e)
         return NULL;
     e->session = *s;

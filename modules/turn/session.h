@@ -20,11 +20,13 @@ struct session {
 /* Of a user that a token vouches for; of others nothing is kept. */
 void session_keep(struct session *s, const struct credential *c, int64_t wall);
 void session_wipe(struct session *s);
+static inline bool session_is_kept(const struct session *s)
+{
+    return s->until != 0;
+}
 /* Makes the credential of who is called so, as session_keep got it. False: there is none, or it is over. */
 bool session_credential(const struct session *s, struct bytes name, int64_t wall, struct credential *out);
 
-/* The key id that is in such a user's name. */
-struct bytes session_kid(const struct credential *c);
 /* The name that goes with that key id and key. False: trouble with the cipher, or too long. */
 bool session_name(struct credential *c, struct bytes kid);
 

@@ -201,7 +201,8 @@ static void keys_as_they_are_written(void **state)
 #define TOKENS                                                                                               \
     LOOPBACK_SETTINGS "oauth_server_name = \"blackdow.carleon.gov\"\n"                                       \
                       "oauth_keys = {\"spare:AAAAAAAAAAAAAAAAAAAAAA==\", "                                   \
-                      "\"kid1:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n"
+                      "\"kid1:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\", "                              \
+                      "\"kid9:SEdrajMyS0pHaXV5MDk4c2RmYXFiTmpPaWF6NzE5MjM=\"}\n"
 #define OAUTH TOKENS "user_allocations = 1\n"
 
 static int setup(void **state)
@@ -413,6 +414,33 @@ static uint32_t lifetime_in(const struct reply *r)
     return seconds;
 }
 
+/* The authorization server has a new key by now: the fresh token has another key id. A password is no token.
+ */
+static void a_fresh_token_may_be_of_another_key(void **state)
+{
+    struct bench *b = *state;
+    struct ask a;
+    struct reply r;
+    struct grant g = grant_of(b, MAC_KEY);
+    struct addr peer = addr_text("127.0.0.1:9");
+    bench_challenge(b);
+    assert_int_equal(ask_with(b, STUN_ALLOCATE, &g, &r), 0);
+    g = grant_of(b, "another-session-key!");
+    g.kid = "kid9";
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 0);
+    ask_begin(b, &a, STUN_CREATE_PERMISSION);
+    stun_put_xor(&a.w, STUN_A_XOR_PEER_ADDRESS, &peer);
+    sign_with(b, &a, "kid9", g.mac_key);
+    ask_send(b, &a);
+    assert_int_equal(take_code(b, &r), 0);
+    assert_int_equal(bench_permit(b, &peer), 441);
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 0);
+    turn_module.closed(&b->conn);
+    b->conn.state = NULL;
+    bench_allocate(b);
+    assert_int_equal(ask_with(b, STUN_REFRESH, &g, &r), 441);
+}
+
 /* coturn's way: the first 16 bytes of the key of 20 sign; both ways, with the token and without. Fewer do
  * not. */
 static void the_half_of_a_session_key_that_coturn_takes(void **state)
@@ -594,6 +622,7 @@ int main(void)
         T(nonce_counts_for_tokens_too),
         T(fresh_token_keeps_the_allocation),
         T(other_requests_come_without_the_token),
+        T(a_fresh_token_may_be_of_another_key),
         T(the_half_of_a_session_key_that_coturn_takes),
         T(the_token_bounds_the_lifetime),
         T(data_connections_come_without_the_token),
