@@ -138,9 +138,13 @@ static size_t server_cost(const struct sip_msg *rq)
 }
 
 static struct server_txn *server_refuse_to_admit(struct sip_layer *l, const struct sip_hop *from,
-                                                 const struct sip_msg *rq, enum sip_stat why)
+                                                 const struct sip_msg *rq, enum sip_stat why,
+                                                 const char *because)
 {
     sip_layer_count(l, why);
+    log_info(&l->w->log, "sip.busy", F_STR("by", l->entity->name), F_BYTES("call_id", rq->call_id),
+             F_BYTES("method", rq->method_name), F_ADDR("peer", &from->flow.peer), F_INT("status", 503),
+             F_STR("because", because));
     sip_layer_refuse(l, from, rq, 503);
     return NULL;
 }
@@ -156,12 +160,24 @@ static bool server_is_urgent(struct sip_layer *l, const struct sip_hop *from, co
            l->user->is_urgent(l, from, rq);
 }
 
+static bool server_is_full(const struct sip_layer *l)
+{
+    return server_waiting(l) >= (size_t)l->config.max_transactions;
+}
+
+static const char *server_no_room(const struct sip_layer *l, int rc)
+{
+    if (rc != -EBUSY)
+        return "out of memory";
+    return server_is_full(l) ? "sip.max_transactions wait for their answers"
+                             : "this phone's requests that wait for an answer take sip.max_pending already";
+}
+
 /* Room for it: 0, -EBUSY, -ENOMEM. */
 static int server_take(struct sip_layer *l, const struct sip_hop *from, const struct sip_msg *rq,
                        struct held *held)
 {
-    bool full = server_waiting(l) >= (size_t)l->config.max_transactions;
-    int rc = full ? -EBUSY : held_take(l, held, from, server_cost(rq));
+    int rc = server_is_full(l) ? -EBUSY : held_take(l, held, from, server_cost(rq));
 
     return rc == -EBUSY && server_is_urgent(l, from, rq) ? 0 : rc;
 }
@@ -179,14 +195,16 @@ static struct server_txn *server_admit(struct sip_layer *l, const struct sip_hop
         return NULL;
     }
     if (limits && l->user->sheds && l->user->sheds(l, from, rq))
-        return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD);
+        return server_refuse_to_admit(l, from, rq, SIP_STAT_OVERLOAD,
+                                      "this worker is overloaded: see sip.overload");
     int rc = limits ? server_take(l, from, rq, &held) : 0;
     if (rc)
-        return server_refuse_to_admit(l, from, rq, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY);
+        return server_refuse_to_admit(l, from, rq, rc == -EBUSY ? SIP_STAT_OVERLOAD : SIP_STAT_MEMORY,
+                                      server_no_room(l, rc));
     st = server_create(l, from, rq);
     if (!st) {
         held_give(l, &held);
-        return server_refuse_to_admit(l, from, rq, SIP_STAT_MEMORY);
+        return server_refuse_to_admit(l, from, rq, SIP_STAT_MEMORY, server_no_room(l, -ENOMEM));
     }
     st->held = held;
     server_start(st);

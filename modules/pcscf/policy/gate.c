@@ -117,11 +117,12 @@ static bool within_address_rate(const struct visitor *v)
 }
 
 /* Who is told to wait and does not, as often again as he may come at once, is no phone. */
-static enum gate_verdict turn_away(const struct visitor *v)
+static enum gate_verdict turn_away(const struct visitor *v, const char *because)
 {
     struct worker *w = v->p->w;
     if (is_datagram(v))
         return GATE_SHUT;
+    refusal_say(v->p, v->from, v->rq, 503, because);
     sip_layer_refuse(v->p->layer, v->from, v->rq, 503);
     struct gate_pass *pass = pass_of(v);
     uint64_t most = v->phone ? v->p->gate.registered.burst : v->p->gate.unregistered.burst;
@@ -149,7 +150,9 @@ static enum gate_verdict ask_rates(const struct visitor *v)
         return GATE_OPEN;
     }
     abuse_count(w, flow ? ABUSE_FLOOD_ADDRESS : ABUSE_FLOOD_FLOW);
-    return turn_away(v);
+    return turn_away(v, flow       ? "more requests of one address than abuse.address_rate"
+                        : v->phone ? "more requests of a phone than abuse.registered_rate"
+                                   : "more requests of a connection than abuse.flow_rate");
 }
 
 /* ---- rules */
