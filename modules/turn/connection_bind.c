@@ -1,5 +1,6 @@
 #include "modules/turn/connection_bind.h"
 #include "modules/turn/dispatch.h"
+#include "modules/turn/session.h"
 #include "mux/conn.h"
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -130,6 +131,17 @@ static void answer(struct request *rq, struct pipe *p)
     conn_hand_over(rq->client.conn, &pipe_module);
 }
 
+/* RFC 6062 4.3: the same credentials as for the control connection. Of tokens that is the session key, for an
+ * id of 26 random bits is none of the secrets that allocations of other tokens are safe behind. */
+static bool is_of_another_session(struct request *rq, uint32_t id)
+{
+    struct credential own = {.key_n = 0};
+    bool another = rq->credential.seconds_left && session_of_connection(rq->turn, id, &own) &&
+                   !bytes_eq_secret(credential_key(&own), credential_key(&rq->credential));
+    credential_wipe(&own);
+    return another;
+}
+
 void handle_connection_bind(struct request *rq)
 {
     struct turn *t = rq->turn;
@@ -137,6 +149,10 @@ void handle_connection_bind(struct request *rq)
     /* A connection with an allocation is its control connection: that has other things to say. */
     if (!rq->client.conn || rq->allocation || !stun_find_u32(&rq->message, STUN_A_CONNECTION_ID, &id)) {
         turn_refuse(rq, 400);
+        return;
+    }
+    if (is_of_another_session(rq, id)) {
+        turn_refuse(rq, 441);
         return;
     }
     struct pipe *p = pipe_binding(t, rq->client.conn);

@@ -43,9 +43,12 @@ def test(case):
         for name in ("TCP", "TLS"):
             for host in (V4, V6):
                 expect_all(f"TCP allocations over {name} on {host}", "-T", *transports[name], host=host)
+        expect_all("mobility over UDP", "-c", "-M", *to_v4, *transports["UDP"], n=30)
+        for job in jobs:
+            job.result()
+        jobs.clear()
         expect_all("tokens over UDP", "-c", "-J", *to_v4, *transports["UDP"])
         expect_all("TCP allocations over TLS with tokens", "-T", "-J", *transports["TLS"])
-        expect_all("mobility over UDP", "-c", "-M", *to_v4, *transports["UDP"], n=30)
         for job in jobs:
             job.result()
     check(gateway.stat("turn_moves_total") > 0, "no move was counted")

@@ -507,6 +507,21 @@ static void bind_without_the_token(struct bench *b, struct conn *data, uint32_t 
     b->at = &b->conn;
 }
 
+/* Another bearer's good token is not good for it. */
+static void bind_with_another_token(struct bench *b, struct conn *data, uint32_t id)
+{
+    struct reply r;
+    uint8_t value[4];
+    struct grant g = grant_of(b, "another-session-key!");
+    store_u32(value, id);
+    g.with = STUN_A_CONNECTION_ID;
+    g.value = bytes_of(value, sizeof(value));
+    b->at = data;
+    bench_challenge(b);
+    assert_int_equal(ask_with(b, STUN_CONNECTION_BIND, &g, &r), 441);
+    b->at = &b->conn;
+}
+
 static void data_connections_come_without_the_token(void **state)
 {
     struct bench *b = *state;
@@ -532,6 +547,7 @@ static void data_connections_come_without_the_token(void **state)
         assert_int_equal(take_code(b, &r), 0);
         assert_true(stun_find_u32(&r.m, STUN_A_CONNECTION_ID, &id));
         bind_without_the_token(b, &data, id + 1, 401);
+        bind_with_another_token(b, &data, id);
         bind_without_the_token(b, &data, id, 0);
         pipe_module.closed(&data);
         bench_challenge(b);
