@@ -215,6 +215,23 @@ static void when_it_is_gone_nobody_sends_there(void **state)
     scene_destroy(&s);
 }
 
+/* A connection that was opened to us says nothing of it when its other end loses its power. */
+static void a_silent_one_is_given_up(void **state)
+{
+    struct scene s = scene_create(TRANSPORT_TCP);
+    struct next_hop *h = hop_of(&s, 0);
+    connects(&s, 0, TRANSPORT_TCP);
+    asks(&s, "TCP", "10.0.0.99", ";alias");
+    next_hop_failed(h, false, "test");
+    assert_true(is_reused(&s, 0));
+    next_hop_failed(h, false, "test");
+    assert_true(ref_is_none(h->alias));
+    asks(&s, "TCP", "10.0.0.99", ";alias"); /* not so silent */
+    assert_true(is_reused(&s, 0));
+    assert_true(hop_health_usable(&h->health));
+    scene_destroy(&s);
+}
+
 /* What we opened ourselves comes first, and its end alone does not take the hop down. */
 static void ours_comes_first(void **state)
 {
@@ -246,6 +263,7 @@ int main(void)
         cmocka_unit_test(one_transport_is_not_the_other),
         cmocka_unit_test(the_worker_that_has_it_is_told),
         cmocka_unit_test(when_it_is_gone_nobody_sends_there),
+        cmocka_unit_test(a_silent_one_is_given_up),
         cmocka_unit_test(ours_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

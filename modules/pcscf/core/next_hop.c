@@ -80,6 +80,7 @@ void next_hop_failed(struct next_hop *h, bool certain, const char *why)
     h->failures++;
     snprintf(h->why, sizeof(h->why), "%s", why);
     if (hop_health_bad(&h->health, certain, h->p->w->now)) {
+        h->alias = REF_NONE; /* its other end may be gone without a word: from here we dial */
         note_state(h);
         say_changed(h, before);
     }
