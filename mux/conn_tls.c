@@ -159,7 +159,7 @@ static bool is_about_certificate(unsigned long error)
 
 static void say_failed(const struct entry *e, const char *reason, bool certificate)
 {
-    enum log_level level = e->shaken ? LOG_DEBUG : LOG_INFO;
+    enum log_level level = e->shaken || e->dialled ? LOG_DEBUG : LOG_INFO; /* dial.h tells who dialled */
     log_at(&e->door->w->log, level, certificate ? "tls.certificate_refused" : "tls.failed",
            F_ADDR("peer", &e->conn.peer), F_STR("why", reason ? reason : "?"),
            F_STR(certificate ? "hint" : NULL,

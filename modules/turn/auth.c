@@ -323,6 +323,7 @@ bool auth_check(struct request *rq)
         fail(rq, &claim);
     } else if (!is_fresh(rq, claim.nonce)) {
         challenge(rq, 438);
+        refusal_log(rq, 438); /* in order, once in turn.nonce_lifetime */
     } else {
         admit(rq);
         if (may_relay(rq))

@@ -29,6 +29,7 @@ static const struct {
     {ANY, 405, "turn.mobility is off"},
     {ANY, 420, "an attribute that must be understood is not"},
     {ANY, 437, "no allocation on this connection: never made, or turn.ended says why it is gone"},
+    {ANY, 438, "the nonce is older than turn.nonce_lifetime, for another address, or of keys that are gone"},
     {ANY, 441, "the allocation on this connection belongs to another user"},
     {ANY, 442, "neither UDP nor TCP is asked to be relayed"},
     {ANY, 443, "the peer's address family is not the relay's"},
