@@ -37,7 +37,7 @@ static bool same_user(const struct sip_uri *a, const struct sip_uri *b)
 }
 
 /* The registered value that this URI names: what is asserted is the registrar's text, with its display name,
- * never the phone's, which may carry parameters of its own (cpc, oli: TS 24.229 4.4.12). */
+ * never the phone's, which may carry parameters of its own (cpc, oli: TS 24.229 4.4). */
 static bool find_stored(const struct registration *r, const struct sip_uri *uri,
                         bool (*same)(const struct sip_uri *, const struct sip_uri *),
                         struct sip_nameaddr *out)

@@ -23,38 +23,38 @@ enum {
 /* clang-format off */
 const struct trust_rule trust_rules[] = {
     /* who it is */
-    RULE(P_ASSERTED_IDENTITY, CUT, CUT, PRIVATE, PRIVATE), /* RFC 3325 5, 7; TS 24.229 4.4.2: only we assert */
+    RULE(P_ASSERTED_IDENTITY, CUT, CUT, PRIVATE, PRIVATE), /* RFC 3325 5, 7; TS 24.229 4.4: only we assert */
     RULE(P_PREFERRED_IDENTITY, CUT, CUT, CUT, CUT),        /* RFC 3325 6; TS 24.229 5.2.6.3, 5.2.6.4: we consume it */
     RULE(P_ASSOCIATED_URI, CUT, CUT, PASS, PASS),          /* RFC 7315 4.1: the registrar's word alone */
     RULE(P_CALLED_PARTY_ID, CUT, CUT, PASS, CUT),          /* RFC 7315 4.2: of the home network, to the called phone */
-    RULE(P_SERVED_USER, CUT, CUT, CUT, CUT),               /* RFC 5502 7; TS 24.229 4.4.9 */
-    RULE(P_PROFILE_KEY, CUT, CUT, CUT, CUT),               /* RFC 5002 5; TS 24.229 4.4.8 */
+    RULE(P_SERVED_USER, CUT, CUT, CUT, CUT),               /* RFC 5502 7; TS 24.229 4.4 */
+    RULE(P_PROFILE_KEY, CUT, CUT, CUT, CUT),               /* RFC 5002 5; TS 24.229 4.4 */
     RULE(P_USER_DATABASE, CUT, CUT, CUT, CUT),             /* RFC 4457 4: between the home network's elements */
-    RULE(HISTORY_INFO, PASS, PASS, HISTORY, HISTORY),      /* RFC 7044 10.1.2; TS 24.229 4.4.4 */
-    RULE(ATTESTATION_INFO, CUT, CUT, CUT, CUT),            /* TS 24.229 4.4.21, 7.2.18 */
-    RULE(ORIGINATION_ID, CUT, CUT, CUT, CUT),              /* TS 24.229 4.4.22, 7.2.19 */
-    RULE(PRIORITY_VERSTAT, CUT, CUT, PASS, PASS),          /* TS 24.229 4.4.24: the network has verified */
+    RULE(HISTORY_INFO, PASS, PASS, HISTORY, HISTORY),      /* RFC 7044 10.1.2; TS 24.229 4.4 */
+    RULE(ATTESTATION_INFO, CUT, CUT, CUT, CUT),            /* TS 24.229 4.4, 7.2.18 */
+    RULE(ORIGINATION_ID, CUT, CUT, CUT, CUT),              /* TS 24.229 4.4 */
+    RULE(PRIORITY_VERSTAT, CUT, CUT, PASS, PASS),          /* TS 24.229 4.4: the network has verified */
     /* what for, and with what right */
-    RULE(P_ASSERTED_SERVICE, CUT, CUT, CUT, CUT),          /* RFC 6050 5.1.2; TS 24.229 4.4.5 */
+    RULE(P_ASSERTED_SERVICE, CUT, CUT, CUT, CUT),          /* RFC 6050 5.1.2; TS 24.229 4.4 */
     RULE(P_PREFERRED_SERVICE, PASS, CUT, CUT, CUT),        /* RFC 6050 5.1.2: on to where the service is found; 5.2 */
-    RULE(P_PRIVATE_NETWORK_INDICATION, ASK, ASK, CUT, CUT), /* RFC 7316 4; TS 24.229 4.4.10 */
-    RULE(RESOURCE_PRIORITY, ASK, ASK, PASS, PASS),         /* RFC 4412 4; TS 24.229 4.4.6, 5.2.1 */
-    RULE(PRIORITY, CALLBACK, PASS, PASS, PASS),            /* RFC 7090 5; TS 24.229 4.4.14 */
-    RULE(P_EARLY_MEDIA, SUPPORTED, ASK, PASS, PASS),       /* RFC 5009 8.3, 10; TS 24.229 4.4.11, 5.2.7 */
+    RULE(P_PRIVATE_NETWORK_INDICATION, ASK, ASK, CUT, CUT), /* RFC 7316 4; TS 24.229 4.4 */
+    RULE(RESOURCE_PRIORITY, ASK, ASK, PASS, PASS),         /* RFC 4412 4; TS 24.229 4.4, 5.2.1 */
+    RULE(PRIORITY, CALLBACK, PASS, PASS, PASS),            /* RFC 7090 5; TS 24.229 4.4 */
+    RULE(P_EARLY_MEDIA, SUPPORTED, ASK, PASS, PASS),       /* RFC 5009 8.3, 10; TS 24.229 4.4, 5.2.7 */
     RULE(P_MEDIA_AUTHORIZATION, CUT, CUT, PASS, PASS),     /* RFC 3313 5.2.3 */
-    RULE(FEATURE_CAPS, CUT, CUT, PASS, PASS),              /* RFC 6809 5; TS 24.229 4.4.13 */
-    RULE(REASON, PASS, ASK, PASS, PASS),                   /* RFC 6432; TS 24.229 4.4.7: in a response */
-    RULE(RESPONSE_SOURCE, CUT, PASS, CUT, CUT),            /* TS 24.229 4.4.20, 5.1.0 */
-    RULE(SERVICE_INTERACT_INFO, CUT, CUT, CUT, CUT),       /* TS 24.229 4.4.18 */
-    RULE(RESTORATION_INFO, CUT, CUT, CUT, CUT),            /* TS 24.229 4.4.16, 7.2.11 */
+    RULE(FEATURE_CAPS, CUT, CUT, PASS, PASS),              /* RFC 6809 5; TS 24.229 4.4 */
+    RULE(REASON, PASS, ASK, PASS, PASS),                   /* RFC 6432; TS 24.229 4.4: in a response */
+    RULE(RESPONSE_SOURCE, CUT, PASS, CUT, CUT),            /* TS 24.229 4.4, 5.1.0 */
+    RULE(SERVICE_INTERACT_INFO, CUT, CUT, CUT, CUT),       /* TS 24.229 4.4 */
+    RULE(RESTORATION_INFO, CUT, CUT, CUT, CUT),            /* TS 24.229 4.4 */
     /* from where */
-    RULE(P_ACCESS_NETWORK_INFO, NETWORKS, NETWORKS, CUT, CUT), /* RFC 7315 4.4; TS 24.229 4.4.3, 5.2.6.3 */
-    RULE(CELLULAR_NETWORK_INFO, NETWORKS, NETWORKS, CUT, CUT), /* TS 24.229 4.4.19, 7.2.15 */
+    RULE(P_ACCESS_NETWORK_INFO, NETWORKS, NETWORKS, CUT, CUT), /* RFC 7315 4.4; TS 24.229 4.4, 5.2.6.3 */
+    RULE(CELLULAR_NETWORK_INFO, NETWORKS, NETWORKS, CUT, CUT), /* TS 24.229 4.4, 7.2.15 */
     RULE(P_VISITED_NETWORK_ID, CUT, CUT, CUT, CUT),        /* RFC 7315 4.3: ours to say */
     /* who pays */
     RULE(P_CHARGING_FUNCTION_ADDRESSES, CUT, CUT, CUT, CUT), /* RFC 7315 4.5; TS 24.229 5.2.6 */
     RULE(P_CHARGING_VECTOR, CUT, CUT, CUT, CUT),           /* RFC 7315 4.6; TS 24.229 5.2.6 */
-    RULE(RELAYED_CHARGE, CUT, CUT, CUT, CUT),              /* TS 24.229 4.4.17 */
+    RULE(RELAYED_CHARGE, CUT, CUT, CUT, CUT),              /* TS 24.229 4.4 */
     RULE(P_DCS_BILLING_INFO, CUT, CUT, CUT, CUT),          /* RFC 5503 6, 12: within one trust domain, all five */
     RULE(P_DCS_LAES, CUT, CUT, CUT, CUT),
     RULE(P_DCS_OSPS, CUT, CUT, CUT, CUT),
