@@ -213,6 +213,26 @@ static void what_is_new_waits_a_little(void **state)
     }
 }
 
+/* On another worker than that where it waited: it rings, and stands, for as long as any call. */
+static void a_call_that_waited_is_one_like_others(void **state)
+{
+    struct call c = away_since(1000, "");
+    phone_requests(&c.a, "INVITE", "sip:bob@ims.test", "<sip:bob@ims.test>", "c1", 1, "");
+    c.b = phone_comes_back(&c.b, 0, 9);
+    c.invite = phone_expect(&c.b, "INVITE");
+    snprintf(c.routes_b, sizeof(c.routes_b), "%s", headers_as(c.invite, "Record-Route", "Route", false));
+    call_rings(&c);
+    world_wait(c.world, 60000);
+    assert_int_equal(early(&c), 2);
+    call_answered_with(&c, "200 OK");
+    world_wait(c.world, 60000);
+    assert_int_equal(confirmed(&c), 2);
+    alice_says(&c, "BYE", "c1", 2, c.routes_a);
+    phone_serves(&c.b, "BYE", &c.a);
+    assert_int_equal(confirmed(&c), 0);
+    call_end(&c);
+}
+
 static void but_not_as_long_as_a_call_that_stands(void **state)
 {
     struct call c = away_since(1000, "");
@@ -528,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_request_does_not_wait_for_ever),
         cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
         cmocka_unit_test(what_is_new_waits_a_little),
+        cmocka_unit_test(a_call_that_waited_is_one_like_others),
         cmocka_unit_test(but_not_as_long_as_a_call_that_stands),
         cmocka_unit_test(the_operator_may_want_430_at_once),
         cmocka_unit_test(who_unregistered_is_not_waited_for),

@@ -32,11 +32,13 @@ static struct absence *absence_find(const struct pcscf *p, const struct flow *f,
     return a;
 }
 
-/* Where it is now; the flow that it went to may be gone again. */
+/* Where it is now; the flow that it went to may be gone again. A call whose INVITE waited here may have begun
+ * on a flow of another worker: for what hangs here the phone is elsewhere, though it never left that flow. */
 static bool find_now(const struct absence *a, struct flow *now)
 {
+    bool foreign = a->who.flow.conn.worker != a->room->w->id;
     return whereabouts_find(a->room->whereabouts, a->who.owner, a->who.instance, now) &&
-           !flow_eq(now, &a->who.flow);
+           (foreign || !flow_eq(now, &a->who.flow));
 }
 
 bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *now)
