@@ -139,9 +139,9 @@ static bool same(const char *a, const char *b)
 {
     uint8_t one[ROUTE_DIGEST], other[ROUTE_DIGEST];
     struct sip_route_set s = {.items = {bytes_str(a)}, .n = 1};
-    assert_true(route_digest(&s, BYTES("c"), one));
+    assert_true(route_digest(&s, BYTES("c"), BYTES("t"), one));
     s.items[0] = bytes_str(b);
-    assert_true(route_digest(&s, BYTES("c"), other));
+    assert_true(route_digest(&s, BYTES("c"), BYTES("t"), other));
     return memcmp(one, other, sizeof(one)) == 0;
 }
 
@@ -158,7 +158,7 @@ static void a_digest_tells_hops_apart(void **state)
     assert_false(same("<sip:b;lr>", "<sip:b;lr?x=y>"));
     uint8_t d[ROUTE_DIGEST];
     const struct sip_route_set bad = {.items = {BYTES("nothing")}, .n = 1};
-    assert_false(route_digest(&bad, BYTES("c"), d));
+    assert_false(route_digest(&bad, BYTES("c"), BYTES("t"), d));
 }
 
 static void more_hops_than_anybody_needs_are_refused(void **state)

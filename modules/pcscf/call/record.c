@@ -28,7 +28,7 @@ int record_begin(struct passage *g, const struct sip_msg *rq)
     if (t.has_route) {
         if (!sip_route_set_read(rq, SIP_H_RECORD_ROUTE, 0, &way))
             return 400;
-        if (!route_digest(&way, rq->call_id, t.route))
+        if (!route_digest(&way, rq->call_id, rq->from_tag, t.route))
             return 400;
     }
     return flow_token_seal(g->p->w, &t, g->token) ? 0 : 500;
@@ -92,7 +92,8 @@ void record_edit_response(const struct passage *g, const struct sip_msg *rs, str
         return;
     if (flow_token_open(g->p->w, bytes_str(g->token), &t) != FLOW_TOKEN_OK)
         return;
-    t.has_route = sip_route_set_read_above(rs, own.above, &way) && route_digest(&way, rs->call_id, t.route);
+    t.has_route =
+        sip_route_set_read_above(rs, own.above, &way) && route_digest(&way, rs->call_id, rs->to_tag, t.route);
     if (!t.has_route || !flow_token_seal(g->p->w, &t, token) ||
         !route_for_phone(g->p, &g->flow, token, phone) || !route_for_core(g->p, token, false, core))
         return;
@@ -107,7 +108,8 @@ static bool is_way_of(const struct flow_token *t, const struct sip_msg *rq, cons
     struct sip_route_set way;
     uint8_t digest[ROUTE_DIGEST];
     return t->has_route && sip_route_set_read(rq, SIP_H_ROUTE, top->own, &way) &&
-           route_digest(&way, rq->call_id, digest) && memcmp(digest, t->route, sizeof(digest)) == 0;
+           route_digest(&way, rq->call_id, rq->to_tag, digest) &&
+           memcmp(digest, t->route, sizeof(digest)) == 0;
 }
 
 /* A call for help outlives its registration. */

@@ -90,15 +90,18 @@ static void add_hop(struct sum *s, struct bytes value)
     add_end(s);
 }
 
-bool route_digest(const struct sip_route_set *set, struct bytes call_id, uint8_t out[static ROUTE_DIGEST])
+bool route_digest(const struct sip_route_set *set, struct bytes call_id, struct bytes far_tag,
+                  uint8_t out[static ROUTE_DIGEST])
 {
     uint8_t whole[EVP_MAX_MD_SIZE];
     struct sum s = {.ctx = EVP_MD_CTX_new()};
     s.ok = s.ctx && EVP_DigestInit_ex(s.ctx, EVP_sha256(), NULL) == 1;
-    if (s.ok)
+    if (s.ok) {
         add(&s, call_id);
-    if (s.ok)
         add_end(&s);
+        add(&s, far_tag);
+        add_end(&s);
+    }
     for (unsigned i = 0; i < set->n; i++)
         add_hop(&s, set->items[i]);
     s.ok = s.ok && EVP_DigestFinal_ex(s.ctx, whole, NULL) == 1;
