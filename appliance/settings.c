@@ -89,7 +89,9 @@ static const struct setting store_items[] = {
      .preset = "7d",
      .min = 0,
      .max = INT64_C(31536000000),
-     .help = "age at which the keys of TLS tickets and sealed tokens are replaced; 0 is never",
+     .help = "age at which the keys of TLS tickets and sealed tokens are replaced; 0 is never. The one "
+             "before still "
+             "opens what it sealed: keep it no shorter than the longest registration or call may last",
      .reload = RELOAD_LIVE},
 };
 const struct settings store_settings = {"store", "what is kept", sizeof(struct store_config), store_items,
