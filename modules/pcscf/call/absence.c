@@ -1,67 +1,10 @@
-#include "modules/pcscf/call/absence.h"
+#include "modules/pcscf/call/absence_private.h"
 #include "modules/pcscf/call/dialog_release.h"
 #include "modules/pcscf/passage.h"
 #include <errno.h>
 #include <stdlib.h>
 
 #define POINTER_MS 300000 /* longer than any transaction lasts: timer C is 3 minutes */
-
-/* ---- finding ---- */
-
-static struct absence *next_at(const struct map_node *n, const struct flow *f)
-{
-    for (; n; n = map_next(n)) {
-        struct absence *a = container_of((struct map_node *)(uintptr_t)n, struct absence, node);
-        if (flow_eq(&a->who.flow, f))
-            return a;
-    }
-    return NULL;
-}
-
-static struct absence *first_at(const struct pcscf *p, const struct flow *f)
-{
-    return p->absences.count ? next_at(map_find(&p->absences, flow_hash(p, f)), f) : NULL;
-}
-
-static struct absence *absence_find(const struct pcscf *p, const struct flow *f, uint64_t owner,
-                                    uint64_t instance)
-{
-    struct absence *a = first_at(p, f);
-    while (a && (a->who.owner != owner || a->who.instance != instance))
-        a = next_at(map_next(&a->node), f);
-    return a;
-}
-
-/* Where it is now; the flow that it went to may be gone again. A call whose INVITE waited here may have begun
- * on a flow of another worker: for what hangs here the phone is elsewhere, though it never left that flow. */
-static bool find_now(const struct absence *a, struct flow *now)
-{
-    bool foreign = a->who.flow.conn.worker != a->room->w->id;
-    return whereabouts_find(a->room->whereabouts, a->who.owner, a->who.instance, now) &&
-           (foreign || !flow_eq(now, &a->who.flow));
-}
-
-bool absence_follow(const struct pcscf *p, const struct flow *old, struct flow *now)
-{
-    struct absence *a = first_at(p, old);
-    while (a && !(a->moved && find_now(a, now)))
-        a = next_at(map_next(&a->node), old);
-    return a != NULL;
-}
-
-bool absence_leads(const struct dialog *d, struct flow *now)
-{
-    const struct absence *a = absence_find(d->room, &d->flow, d->is.owner, d->is.instance);
-    return a && a->moved && find_now(a, now);
-}
-
-bool absence_is_lost(const struct pcscf *p, const struct flow *old)
-{
-    struct absence *a = first_at(p, old);
-    while (a && a->why != DIALOG_LOST)
-        a = next_at(map_next(&a->node), old);
-    return a != NULL;
-}
 
 /* ---- how long ---- */
 
@@ -100,7 +43,7 @@ bool absence_is(const struct passage *g)
 
 /* ---- its end ---- */
 
-static void absence_free(struct absence *a)
+void absence_free(struct absence *a)
 {
     timer_stop(&a->room->w->timers, &a->timer);
     whereabouts_remove(a->room->whereabouts, &a->who);
@@ -121,8 +64,7 @@ static struct passage *next_waiting(struct absence *a, enum patience most)
     return NULL;
 }
 
-/* Once more to where the phone is; what cannot be sent fails by its own timers. */
-static void send_waiting(struct absence *a, const struct flow *to)
+void absence_send_waiting(struct absence *a, const struct flow *to)
 {
     struct pcscf *p = a->room;
     const struct sip_hop hop = sip_hop_flow(to);
@@ -173,7 +115,7 @@ static void move_dialogs(struct absence *a)
     }
 }
 
-static void absence_moves(struct absence *a, const struct flow *to)
+void absence_moves(struct absence *a, const struct flow *to)
 {
     struct pcscf *p = a->room;
     whereabouts_remove(p->whereabouts, &a->who);
@@ -181,13 +123,13 @@ static void absence_moves(struct absence *a, const struct flow *to)
     a->to = *to;
     timer_set(&p->w->timers, &a->timer, p->w->now + POINTER_MS);
     log_debug(&p->w->log, "sip.phone_moved", F_ADDR("from", &a->who.flow.peer), F_ADDR("to", &to->peer));
-    send_waiting(a, to);
+    absence_send_waiting(a, to);
     move_dialogs(a);
 }
 
 static void absence_waits(struct absence *a);
 
-static bool is_empty(const struct absence *a)
+bool absence_is_empty(const struct absence *a)
 {
     return list_empty(&a->dialogs) && list_empty(&a->waiting);
 }
@@ -201,14 +143,14 @@ static void on_timer(struct worker *w, struct timer *t)
 {
     (void)w;
     struct absence *a = container_of(t, struct absence, timer);
-    if (a->moved && !is_empty(a)) { /* they ring still, or their phone has left there too */
+    if (a->moved && !absence_is_empty(a)) { /* they ring still, or their phone has left there too */
         absence_waits(a);
         return;
     }
     enum patience over = a->moved ? PATIENCE_HELP : a->patience;
     fail_waiting(a, over);
     release(a, over);
-    if (over == PATIENCE_HELP || (over == PATIENCE_CALL && is_empty(a))) {
+    if (over == PATIENCE_HELP || (over == PATIENCE_CALL && absence_is_empty(a))) {
         absence_free(a);
         return;
     }
@@ -229,7 +171,7 @@ static void absence_waits(struct absence *a)
     a->patience = PATIENCE_NEW;
     set_timer(a);
     whereabouts_add(p->whereabouts, &a->who, NULL);
-    if (find_now(a, &now))
+    if (absence_now(a, &now))
         absence_moves(a, &now);
 }
 
@@ -256,7 +198,7 @@ static struct absence *absence_ensure(struct pcscf *p, const struct flow *f, uin
     struct absence *a = absence_find(p, f, owner, instance);
     if (!a)
         return absence_create(p, f, owner, instance);
-    if (a->moved && !find_now(a, &a->to))
+    if (a->moved && !absence_now(a, &a->to))
         absence_waits(a); /* it has left there too */
     return a;
 }
@@ -347,71 +289,8 @@ bool absence_hold(struct passage *g)
     list_push_back(&a->waiting, &g->wait);
     pcscf_count(p, PCSCF_HELD);
     if (a->moved)
-        send_waiting(a, &a->to);
+        absence_send_waiting(a, &a->to);
     return true;
-}
-
-/* ---- coming back ---- */
-
-struct news {
-    struct letter letter;
-    struct flow old, now;
-    uint64_t owner, instance;
-};
-
-static void on_news(struct worker *w, struct letter *l)
-{
-    struct news *news = container_of(l, struct news, letter);
-    struct pcscf *p = w->ended ? NULL : pcscf_of(w);
-    struct absence *a = p ? absence_find(p, &news->old, news->owner, news->instance) : NULL;
-    if (a && is_empty(a))
-        absence_free(a); /* who asks for the phone by its old flow finds it where it is */
-    else if (a)
-        absence_moves(a, &news->now);
-    free(news);
-}
-
-/* By letter here too: what is told may be in the middle of something. */
-static void tell(struct pcscf *p, const struct flow *old, const struct whereabout *who)
-{
-    struct gateway *gw = p->w->gw;
-    struct worker *home = old->conn.worker < gw->n_workers ? gw->workers[old->conn.worker] : NULL;
-    struct news *news = home ? malloc(sizeof(*news)) : NULL;
-    if (!news) /* the grace ends what waits there */
-        return;
-    *news = (struct news){.letter.open = on_news,
-                          .old = *old,
-                          .now = who->flow,
-                          .owner = who->owner,
-                          .instance = who->instance};
-    worker_post(home, &news->letter);
-}
-
-/* On the flow that it had: over UDP, or when a registration had run out and is there again. */
-static void back_here(struct registration *r)
-{
-    struct pcscf *p = r->phone->room;
-    struct absence *a = absence_find(p, &r->phone->flow, r->where.owner, r->where.instance);
-    if (!a)
-        return;
-    while (!list_empty(&a->dialogs)) {
-        struct list *it = list_pop_front(&a->dialogs);
-        list_push_back(&r->phone->dialogs, it);
-    }
-    send_waiting(a, &a->who.flow);
-    absence_free(a);
-}
-
-void absence_end(struct registration *r)
-{
-    struct pcscf *p = r->phone->room;
-    struct flow old[WHEREABOUTS_OLD];
-    unsigned n = whereabouts_add(p->whereabouts, &r->where, old);
-    back_here(r);
-    for (unsigned i = 0; i < n; i++) {
-        if (!flow_eq(&old[i], &r->where.flow))
-            tell(p, &old[i], &r->where);
-    }
 }
 
 static void clear_one(struct map_node *node, void *arg)
