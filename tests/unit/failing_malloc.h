@@ -1,7 +1,7 @@
 /* The n-th allocation fails: put in front of the C library's (and of a sanitizer's) for the whole program.
  *
  * One test program includes it once. ThreadSanitizer calls malloc before it is up, so there nothing can stand
- * in front of it: FAILING_MALLOC is not defined, and the program skips (77). */
+ * in front of it: FAILING_MALLOC is not defined, and a program of such tests alone skips (77). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

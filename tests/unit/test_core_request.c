@@ -214,9 +214,6 @@ static void any_allocation_may_fail(void **state)
 
 int main(void)
 {
-#ifndef FAILING_MALLOC
-    return 77;
-#else
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_goes_on_after_silence),
         cmocka_unit_test(it_goes_on_after_a_503),
@@ -226,8 +223,9 @@ int main(void)
         cmocka_unit_test(a_dropped_one_is_over),
         cmocka_unit_test(the_world_ends_under_one),
         cmocka_unit_test(a_bye_goes_on_too),
+#ifdef FAILING_MALLOC
         cmocka_unit_test(any_allocation_may_fail),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
-#endif
 }

@@ -174,7 +174,8 @@ static const struct {
 static void say_end(const struct dialog *d, enum dialog_end why, struct bytes detail)
 {
     struct pcscf *p = d->room;
-    uint64_t lasted = p->w->now - d->confirmed;
+    /* It may have come from another worker, whose clock was ahead by a turn. */
+    uint64_t lasted = p->w->now > d->confirmed ? p->w->now - d->confirmed : 0;
     log_info(&p->w->log, "sip.call_ended", F_BYTES("call_id", d->is.text[DIALOG_CALL_ID]),
              F_BYTES("aor", d->is.text[DIALOG_AOR]), F_STR("side", dialog_side(d->is.from_phone)),
              F_ADDR("peer", &d->flow.peer), F_UINT("lasted_ms", lasted), F_STR("by", ends[why].by),
