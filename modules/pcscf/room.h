@@ -3,6 +3,7 @@
  * Floor 3; private to modules/pcscf. */
 #pragma once
 #include "appliance/base/map.h"
+#include "modules/pcscf/call/hang_up.h"
 #include "modules/pcscf/core/core_link.h"
 #include "modules/pcscf/core/hop_control.h"
 #include "modules/pcscf/overload.h"
@@ -21,6 +22,7 @@ struct pcscf {
     struct map registered; /* struct registration, by address of record */
     struct map dialogs;    /* struct dialog, by Call-ID */
     struct map absences;   /* struct absence, by the flow that is gone */
+    struct hang_ups hang_ups;
     struct whereabouts *whereabouts;
     sip_send *send; /* of what the layer sends, once it is known where to */
     struct reg_events reg_events;

@@ -174,6 +174,41 @@ static void a_request_waits_for_a_phone_that_has_moved_and_gone_again(void **sta
     call_end(&c);
 }
 
+/* On another worker meanwhile, the old connection stands still and answers. */
+static void a_bye_that_the_old_connection_answers_ends_the_call(void **state)
+{
+    struct call c = call_begin();
+    alice_says(&c, "BYE", "c1", 2, c.routes_a);
+    char *bye = phone_expect(&c.b, "BYE");
+    phone_comes_back(&c.b, 0, 9);
+    assert_int_equal(world_count(c.world, PCSCF_DIALOGS_MOVED), 1);
+    phone_answers(&c.b, bye, "200 OK");
+    phone_drop(&c.a, "SIP/2.0 200");
+    assert_int_equal(confirmed(&c), 0);
+    free(bye);
+    call_end(&c);
+}
+
+/* The letter with the dialog is underway, from where the phone was only for a moment. */
+static void a_bye_may_be_answered_before_the_dialog_is_there(void **state)
+{
+    struct call c = call_begin();
+    const struct pcscf *p = pcscf_of(c.world->w[1]);
+    struct dialog *d = dialog_find(p, BYTES("c1"), BYTES("bob-ua"), BYTES("alice-c1"));
+    struct flow elsewhere = c.b.flow;
+    alice_says(&c, "BYE", "c1", 2, c.routes_a);
+    char *bye = phone_expect(&c.b, "BYE");
+    elsewhere.conn.worker = 0;
+    assert_non_null(d);
+    dialog_move(d, &elsewhere);
+    phone_answers(&c.b, bye, "200 OK");
+    phone_drop(&c.a, "SIP/2.0 200");
+    assert_int_equal(confirmed(&c), 0);
+    assert_int_equal(ended(&c, DIALOG_HUNG_UP_FAR), 1);
+    free(bye);
+    call_end(&c);
+}
+
 /* ---- what is new for it ---- */
 
 static void alice_begins(struct call *c, const char *method)
@@ -547,6 +582,8 @@ int main(void)
         cmocka_unit_test(a_request_that_was_sent_is_sent_once_more_with_its_branch),
         cmocka_unit_test(a_request_does_not_wait_for_ever),
         cmocka_unit_test(a_request_waits_for_a_phone_that_has_moved_and_gone_again),
+        cmocka_unit_test(a_bye_that_the_old_connection_answers_ends_the_call),
+        cmocka_unit_test(a_bye_may_be_answered_before_the_dialog_is_there),
         cmocka_unit_test(what_is_new_waits_a_little),
         cmocka_unit_test(a_call_that_waited_is_one_like_others),
         cmocka_unit_test(but_not_as_long_as_a_call_that_stands),

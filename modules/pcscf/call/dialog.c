@@ -224,6 +224,11 @@ static void on_arrival(struct worker *w, struct letter *l)
         return;
     }
     enter(p, d);
+    const struct hang_up *h = hang_up_of(p, d);
+    if (h) {
+        dialog_end(d, h->by_phone ? DIALOG_HUNG_UP_PHONE : DIALOG_HUNG_UP_FAR, BYTES_NONE);
+        return;
+    }
     if (d->session_seconds)
         timer_set(&w->timers, &d->session, d->session.due);
     settle(d);

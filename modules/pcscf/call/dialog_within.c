@@ -101,6 +101,8 @@ static void conclude_here(struct pcscf *p, const struct outcome *o)
     struct dialog *d = dialog_of(p, o->from_phone, &rq);
     if (d)
         conclude(d, o->from_phone, &o->offer, &rq, o->rs ? &rs : NULL);
+    else if (!o->rs)
+        hang_up_note(p, o->from_phone, &rq);
 }
 
 static void on_outcome(struct worker *w, struct letter *l)
@@ -126,13 +128,25 @@ static void tell(struct worker *home, const struct passage *g, struct bytes rq, 
     worker_post(home, &o->letter);
 }
 
+/* The worker on which the phone is now, or was when the request went its way. */
+static uint16_t home_of(const struct passage *g)
+{
+    struct flow now;
+    return whereabouts_find(g->p->whereabouts, g->owner, g->instance, &now) ? now.conn.worker
+                                                                            : g->flow.conn.worker;
+}
+
 void within_done(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs)
 {
     const struct worker *w = g->p->w;
     struct dialog *d = dialog_of(g->p, g->from_phone, rq);
-    uint16_t home = g->flow.conn.worker;
-    if (d)
+    if (d) {
         conclude(d, g->from_phone, &g->session, rq, rs);
-    else if (home != w->id && home < w->gw->n_workers && w->gw->workers[home])
+        return;
+    }
+    uint16_t home = home_of(g);
+    if (home != w->id && home < w->gw->n_workers && w->gw->workers[home])
         tell(w->gw->workers[home], g, rq->raw, rs ? rs->raw : BYTES_NONE);
+    else if (!rs)
+        hang_up_note(g->p, g->from_phone, rq);
 }
