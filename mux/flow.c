@@ -78,9 +78,8 @@ int flow_send(struct worker *w, const struct flow *f, struct bytes b)
         return -ENOTCONN;
     if (f->conn.worker == w->id)
         return send_here(w, f, b);
-    if (!w->gw || f->conn.worker >= w->gw->n_workers || !w->gw->workers[f->conn.worker])
-        return -ENOTCONN;
-    return send_there(w->gw->workers[f->conn.worker], f, b);
+    struct worker *there = w->gw ? gateway_worker(w->gw, f->conn.worker) : NULL;
+    return there ? send_there(there, f, b) : -ENOTCONN;
 }
 
 void flow_pack(const struct flow *f, uint8_t out[static FLOW_WIRE])

@@ -87,6 +87,13 @@ struct gateway {
     void *roof;                     /* boot's own state */
 };
 
+/* The worker that a number means which came in a flow, a token or a ticket; NULL: none that carries traffic.
+ */
+static inline struct worker *gateway_worker(const struct gateway *gw, unsigned id)
+{
+    return id < gw->n_workers ? gw->workers[id] : NULL;
+}
+
 /* In memory only: no thread, no loop; now and wall are 0. For boot, and for tests (which set w->now
  * themselves). Enters itself in gw->workers[id] (gw may be NULL in tests). NULL: out of memory or a bad id.
  */

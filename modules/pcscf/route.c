@@ -121,10 +121,15 @@ bool route_is_ours(const struct pcscf *p, const struct sip_uri *uri)
     return bytes_ieq(uri->host.text, bytes_str(p->host)) && (needs_no_port(p, uri) || is_our_port(p, uri));
 }
 
-bool route_first(struct bytes values, struct sip_nameaddr *out)
+bool route_take_first(struct bytes *values, struct sip_nameaddr *out)
 {
     struct bytes first;
-    return sip_list_next(&values, &first) == 1 && sip_nameaddr_parse(first, out);
+    return sip_list_next(values, &first) == 1 && sip_nameaddr_parse(first, out);
+}
+
+bool route_first(struct bytes values, struct sip_nameaddr *out)
+{
+    return route_take_first(&values, out);
 }
 
 bool route_leads_back(const struct pcscf *p, struct bytes values)

@@ -42,5 +42,6 @@ uint16_t route_sort(struct worker *w, struct bytes msg);
 uint16_t route_home(struct pcscf *p, const struct sip_msg *rq);
 /* The first of these Route values. False: none, or none that can be read. */
 bool route_first(struct bytes values, struct sip_nameaddr *out);
+bool route_take_first(struct bytes *values, struct sip_nameaddr *out); /* the same, and values are the rest */
 /* Do these Route values lead back to us: to another phone of this gateway? */
 bool route_leads_back(const struct pcscf *p, struct bytes values);

@@ -55,9 +55,9 @@ int strict_loosen(const struct sip_msg *rq, struct buf *out)
 
 static void mind_list(struct passage *g)
 {
-    struct bytes rest = g->route, first;
+    struct bytes rest = g->route;
     struct sip_nameaddr na;
-    if (sip_list_next(&rest, &first) != 1 || !sip_nameaddr_parse(first, &na) || is_loose(&na.uri))
+    if (!route_take_first(&rest, &na) || is_loose(&na.uri))
         return;
     g->strict = true;
     g->uri = na.uri.text;

@@ -29,9 +29,8 @@ static struct worker *entity_home(struct worker *w, const struct sip_entity *e, 
         return w;
     uint16_t id = e->sort(w, from, msg);
     /* A number from a forged branch or token: the message is as good handled here, and will find nothing. */
-    if (id == w->id || id >= w->gw->n_workers || !w->gw->workers[id])
-        return w;
-    return w->gw->workers[id];
+    struct worker *home = gateway_worker(w->gw, id);
+    return home ? home : w;
 }
 
 static int entity_lost(struct worker *w, int rc)
@@ -82,7 +81,7 @@ int sip_entity_deliver(struct worker *w, const struct sip_entity *e, const struc
 int sip_entity_post_to(struct worker *w, uint16_t home, const struct sip_entity *e,
                        const struct sip_hop *from, struct bytes msg)
 {
-    struct worker *to = home < w->gw->n_workers ? w->gw->workers[home] : NULL;
+    struct worker *to = gateway_worker(w->gw, home);
 
     return to ? entity_mail(w, to, e, from, msg) : -EINVAL;
 }

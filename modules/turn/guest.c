@@ -73,7 +73,7 @@ static bool send_first(struct guest *g, const struct request *rq)
 unsigned guest_begin(struct request *rq, uint16_t home)
 {
     struct turn *t = rq->turn;
-    if (home >= t->w->gw->n_workers || rq->client.remote)
+    if (!gateway_worker(t->w->gw, home) || rq->client.remote)
         return 437;
     struct guest *g = end_create(&t->roaming.guests, home, remote_open_parcel);
     if (!g)

@@ -108,13 +108,13 @@ void end_finish(struct turn *t, struct roaming_end *e, enum parcel_kind kind)
 
 static void post_to(struct turn *t, uint16_t to, struct parcel *p)
 {
-    struct gateway *gw = t->w->gw;
-    if (to >= gw->n_workers || !gw->workers[to]) {
+    struct worker *w = gateway_worker(t->w->gw, to);
+    if (!w) {
         parcel_destroy(p);
         return;
     }
-    worker_mail_add(gw->workers[to], buf_len(&p->bytes));
-    worker_post(gw->workers[to], &p->letter);
+    worker_mail_add(w, buf_len(&p->bytes));
+    worker_post(w, &p->letter);
 }
 
 void parcel_refuse(struct turn *t, struct parcel *p, letter_open *open)

@@ -47,9 +47,8 @@ void tcp_room_close(struct turn *t)
 
 bool tcp_room_post(const struct turn *t, uint16_t worker, struct letter *l)
 {
-    struct gateway *gw = t->w->gw;
-    if (worker >= gw->n_workers || !gw->workers[worker])
-        return false;
-    worker_post(gw->workers[worker], l);
-    return true;
+    struct worker *to = gateway_worker(t->w->gw, worker);
+    if (to)
+        worker_post(to, l);
+    return to;
 }

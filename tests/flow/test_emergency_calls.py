@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from lab.case import check, check_equal, run, wait_for
 from lab.gateway import Gateway, free_ports
-from lab.sip_ua import SipUa, hang_up
+from lab.sip_ua import SipUa, hang_up, talk
 from lab.stub_core import StubCore
 
 GRACE = 3
@@ -37,15 +37,7 @@ def listed(gateway):
 
 
 def help_call(ua, psap):
-    out = ua.invite("urn:service:sos")
-    incoming = psap.expect("INVITE")
-    incoming.request.headers.insert(0, ("Record-Route", f"<sip:{psap.sent_by};lr>"))
-    incoming.ring()
-    out.wait(180)
-    incoming.answer()
-    out.wait(200)
-    incoming.expect_ack()
-    return out, incoming
+    return talk(ua, psap, "urn:service:sos", f"<sip:{psap.sent_by};lr>")
 
 
 def icid(message):

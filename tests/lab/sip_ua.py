@@ -370,10 +370,12 @@ def hang_up(caller, callee):
     check(response.status == 200, f"BYE was answered {response.start}")
 
 
-def talk(caller, callee, uri=None):
-    """A whole call up to the answer; returns both ends."""
+def talk(caller, callee, uri=None, record_route=None):
+    """A whole call up to the answer; returns both ends. record_route: what a proxy before the callee would add."""
     out = caller.invite(uri or callee.aor)
     incoming = callee.expect("INVITE")
+    if record_route:
+        incoming.request.headers.insert(0, ("Record-Route", record_route))
     incoming.ring()
     out.wait(180)
     incoming.answer()

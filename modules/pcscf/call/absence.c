@@ -1,7 +1,6 @@
 #include "modules/pcscf/call/absence_private.h"
 #include "modules/pcscf/call/dialog_release.h"
 #include "modules/pcscf/passage.h"
-#include <errno.h>
 #include <stdlib.h>
 
 #define POINTER_MS 300000 /* longer than any transaction lasts: timer C is 3 minutes */

@@ -23,8 +23,7 @@ static void on_news(struct worker *w, struct letter *l)
 /* By letter here too: what is told may be in the middle of something. */
 static void tell(struct pcscf *p, const struct flow *old, const struct whereabout *who)
 {
-    struct gateway *gw = p->w->gw;
-    struct worker *home = old->conn.worker < gw->n_workers ? gw->workers[old->conn.worker] : NULL;
+    struct worker *home = gateway_worker(p->w->gw, old->conn.worker);
     struct news *news = home ? malloc(sizeof(*news)) : NULL;
     if (!news) /* the grace ends what waits there */
         return;

@@ -237,8 +237,7 @@ static void on_arrival(struct worker *w, struct letter *l)
 void dialog_move(struct dialog *d, const struct flow *to)
 {
     struct pcscf *p = d->room;
-    const struct gateway *gw = p->w->gw;
-    struct worker *home = to->conn.worker < gw->n_workers ? gw->workers[to->conn.worker] : NULL;
+    struct worker *home = gateway_worker(p->w->gw, to->conn.worker);
     if (!home)
         return;
     const struct flow old = d->flow;

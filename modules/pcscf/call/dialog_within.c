@@ -138,15 +138,15 @@ static uint16_t home_of(const struct passage *g)
 
 void within_done(const struct passage *g, const struct sip_msg *rq, const struct sip_msg *rs)
 {
-    const struct worker *w = g->p->w;
+    struct worker *w = g->p->w;
     struct dialog *d = dialog_of(g->p, g->from_phone, rq);
     if (d) {
         conclude(d, g->from_phone, &g->session, rq, rs);
         return;
     }
-    uint16_t home = home_of(g);
-    if (home != w->id && home < w->gw->n_workers && w->gw->workers[home])
-        tell(w->gw->workers[home], g, rq->raw, rs ? rs->raw : BYTES_NONE);
+    struct worker *home = gateway_worker(w->gw, home_of(g));
+    if (home && home != w)
+        tell(home, g, rq->raw, rs ? rs->raw : BYTES_NONE);
     else if (!rs)
         hang_up_note(g->p, g->from_phone, rq);
 }

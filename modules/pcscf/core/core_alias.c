@@ -61,14 +61,15 @@ static void tell_home(struct pcscf *p, const struct flow *f, const struct addr *
     struct next_hop *h = NULL;
     for (unsigned i = 0; i < p->core.n_hops && !h; i++)
         h = is_at(p->core.hops[i], f->transport, a) ? p->core.hops[i] : NULL;
-    if (!h || ref_eq(h->told, f->conn) || f->conn.worker >= p->w->gw->n_workers)
+    struct worker *home = gateway_worker(p->w->gw, f->conn.worker);
+    if (!h || !home || ref_eq(h->told, f->conn))
         return;
     struct alias_letter *al = malloc(sizeof(*al));
     if (!al)
         return;
     *al = (struct alias_letter){.letter = {.open = on_letter}, .flow = *f, .advertised = *a};
     h->told = f->conn;
-    worker_post(p->w->gw->workers[f->conn.worker], &al->letter);
+    worker_post(home, &al->letter);
 }
 
 /* ---- what the edge calls ---- */

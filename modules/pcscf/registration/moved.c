@@ -48,7 +48,7 @@ static uint64_t apply(struct pcscf *p, const struct news *news)
 
 static void post(struct gateway *gw, uint16_t to, struct news *news)
 {
-    struct worker *w = to < gw->n_workers ? gw->workers[to] : NULL;
+    struct worker *w = gateway_worker(gw, to);
     if (w)
         worker_post(w, &news->letter);
     else
